@@ -33,6 +33,7 @@ from services.alert.operations.events import Events
 from services.alert.operations.feed import Feed
 from services.alert.operations.notifying import Couriers
 from services.alert.operations.repairs import Repairs
+from services.alert.operations.replays import Replays
 from services.alert.peers import LedgerPeer
 from services.alert.reencryption import REENCRYPT_SECONDS, encrypt_secrets
 from services.alert.relay import Notices
@@ -48,6 +49,7 @@ from services.alert.store import PostgresStore
 from services.alert.sweeper import FORGET_SECONDS, forget_old
 from services.alert.webhooks.poster import HttpPoster
 from services.alert.webhooks.posting import DeliveryAttempts
+from services.alert.webhooks.replayer import FAIL_SECONDS, Replayer
 from services.alert.webhooks.resolver import Resolver, SystemResolver
 from services.alert.webhooks.targets import CheckedTargets
 from services.alert.webhooks.worker import POSTS_MAX, Worker
@@ -94,12 +96,15 @@ async def open_service(
         store = PostgresStore(service.engine, wall=wall, ids=ids, keyring=keyring)
         relay = await service.start_relay(Notices(LedgerPeer(service.channel("ledger"))).deliver)
         targets = _targets(settings, outside, service)
-        worker = await service.start(_worker(store, targets, outside, service))
         feed = await service.start(Feed(store=store, wall=wall))
-        couriers = Couriers(worker, feed)
+        couriers = Couriers(feed)
+        worker = await service.start(_worker(store, targets, outside, service, ids=ids, courier=couriers))
+        couriers.add(worker)
+        replayer = await service.start(Replayer(store=store, courier=worker, wall=wall, ids=ids))
         crossings = Crossings(store=store, courier=couriers, clock=clock, wall=wall, ids=ids)
         service.start_periodic(
             PeriodicTask("quiet_periods", lambda: crossings.run_due(clock.now()), QUIET_SECONDS),
+            PeriodicTask("fail", replayer.fail_left, FAIL_SECONDS),
             PeriodicTask("forget", lambda: forget_old(store, wall), FORGET_SECONDS),
             PeriodicTask("encrypt", lambda: encrypt_secrets(store), REENCRYPT_SECONDS),
         )
@@ -110,9 +115,16 @@ async def open_service(
             feed=feed,
             deliveries=Deliveries(store=store, courier=worker, wall=wall),
             endpoints=Endpoints(
-                store=store, targets=targets, wall=wall, ids=ids, randomness=outside.randomness
+                store=store,
+                targets=targets,
+                wall=wall,
+                ids=ids,
+                randomness=outside.randomness,
+                courier=couriers,
+                replayer=replayer,
             ),
             repairs=Repairs(store=store, relay=relay),
+            replays=Replays(store=store, replayer=replayer, wall=wall, ids=ids),
         )
         app = await service.serve(
             RpcService(SERVICE_NAME, partial(add_AlertServiceServicer_to_server, AlertServicer(operations))),
@@ -141,8 +153,17 @@ def _targets(settings: AlertSettings, outside: Outside, service: ServiceBuilder)
 
 
 def _worker(
-    store: PostgresStore, targets: CheckedTargets, outside: Outside, service: ServiceBuilder
+    store: PostgresStore,
+    targets: CheckedTargets,
+    outside: Outside,
+    service: ServiceBuilder,
+    *,
+    ids: Ids,
+    courier: Couriers,
 ) -> Worker:
     poster = HttpPoster(targets, connections_max=POSTS_MAX, tls=outside.tls)
     service.stack.push_async_callback(poster.close)
-    return Worker(DeliveryAttempts(store=store, poster=poster, wall=service.wall, jitter=outside.jitter))
+    attempts = DeliveryAttempts(
+        store=store, poster=poster, wall=service.wall, jitter=outside.jitter, ids=ids, courier=courier
+    )
+    return Worker(attempts)

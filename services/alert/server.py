@@ -114,6 +114,27 @@ class AlertServicer(alert_pb2_grpc.AlertServiceServicer):
         endpoint = await self._do.endpoints.disable(command)
         return endpoints.disable_to_wire(endpoint)
 
+    async def UpdateWebhookEndpoint(
+        self, request: pb.UpdateWebhookEndpointRequest, context: Context
+    ) -> pb.UpdateWebhookEndpointResponse:
+        command = endpoints.update_from_wire(request)
+        endpoint = await self._do.endpoints.update(command)
+        return endpoints.update_to_wire(endpoint)
+
+    async def TestWebhookEndpoint(
+        self, request: pb.TestWebhookEndpointRequest, context: Context
+    ) -> pb.TestWebhookEndpointResponse:
+        command = endpoints.test_from_wire(request)
+        delivery = await self._do.endpoints.test(command)
+        return endpoints.test_to_wire(delivery)
+
+    async def EnableWebhookEndpoint(
+        self, request: pb.EnableWebhookEndpointRequest, context: Context
+    ) -> pb.EnableWebhookEndpointResponse:
+        command = endpoints.enable_from_wire(request)
+        endpoint = await self._do.endpoints.enable(command)
+        return endpoints.enable_to_wire(endpoint)
+
     async def ListDeliveries(
         self, request: pb.ListDeliveriesRequest, context: Context
     ) -> pb.ListDeliveriesResponse:
@@ -127,6 +148,13 @@ class AlertServicer(alert_pb2_grpc.AlertServiceServicer):
         command = deliveries.replay_from_wire(request)
         delivery = await self._do.deliveries.replay(command)
         return deliveries.replay_to_wire(delivery)
+
+    async def ReplayDeliveries(
+        self, request: pb.ReplayDeliveriesRequest, context: Context
+    ) -> pb.ReplayDeliveriesResponse:
+        command = deliveries.replays_from_wire(request)
+        started = await self._do.replays.start(command)
+        return deliveries.replays_to_wire(started)
 
 
 class EventFeedServicer(feed_pb2_grpc.EventFeedServiceServicer):

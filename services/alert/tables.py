@@ -73,8 +73,24 @@ webhook_endpoints = Table(
     Column("webhook_endpoint_id", Text, primary_key=True),
     Column("url", Text, nullable=False),
     Column("event_types", ARRAY(Text), nullable=False),
+    Column("header_names", ARRAY(Text), nullable=False),
+    Column("headers_key_id", Text),  # of the ciphertext of all custom headers
+    Column("headers_ciphertext", LargeBinary),
     Column("create_time", DateTime(timezone=True), nullable=False),
     Column("disable_time", DateTime(timezone=True)),
+    Column("disable_reason", Text),
+    Column(
+        "missed_after", BigInteger
+    ),  # while disabled: the position in the feed after which it misses events
+    schema=SCHEMA,
+)
+
+endpoint_failures = Table(
+    "endpoint_failures",
+    metadata,
+    Column("webhook_endpoint_id", Text, primary_key=True),
+    Column("since_time", DateTime(timezone=True), nullable=False),
+    Column("latest_time", DateTime(timezone=True), nullable=False),
     schema=SCHEMA,
 )
 
@@ -109,6 +125,9 @@ events = Table(
     Column("is_internal", Boolean, nullable=False),
     Column("create_time", DateTime(timezone=True), nullable=False),
     Column("payload", Text, nullable=False),
+    Column("alert_id", Text),  # this and the next two: of an edge
+    Column("group_value", Text, nullable=False),
+    Column("edge_sequence", BigInteger, nullable=False),
     Column("position", BigInteger),  # in the feed; NULL until a reader has seen it committed
     schema=SCHEMA,
 )
@@ -143,5 +162,26 @@ deliveries = Table(
     Column("due_time", DateTime(timezone=True)),
     Column("give_up_time", DateTime(timezone=True), nullable=False),
     Column("payload", Text),  # NULL: that of the event
+    schema=SCHEMA,
+)
+
+replays = Table(
+    "replays",
+    metadata,
+    Column("replay_id", Text, primary_key=True),
+    Column("webhook_endpoint_id", Text, nullable=False),
+    Column("event_types", ARRAY(Text), nullable=False),  # empty: all
+    Column("failed_only", Boolean, nullable=False),
+    Column("start_time", DateTime(timezone=True), nullable=False),
+    Column("end_time", DateTime(timezone=True), nullable=False),
+    Column("after_delivery_id", Text, nullable=False),
+    Column("until_delivery_id", Text, nullable=False),
+    Column("after_position", BigInteger, nullable=False),
+    Column("until_position", BigInteger, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    Column(
+        "wake_time", DateTime(timezone=True), nullable=False
+    ),  # the open replay with the lowest one is next
+    Column("finish_time", DateTime(timezone=True)),
     schema=SCHEMA,
 )

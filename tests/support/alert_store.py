@@ -7,9 +7,9 @@ from datetime import datetime
 from meshkit.quantity import Credits
 from services.alert.domain.alert import NOT_QUIET, Alert, AlertId, AlertType, CreditTypeId, CustomerId
 from services.alert.domain.commands import ObserveCrossing
-from services.alert.domain.delivery import DeliveryId, Edge, NewDelivery
+from services.alert.domain.delivery import DeliveryId, NewDelivery
 from services.alert.domain.endpoint import Secret, SecretId, WebhookEndpoint, WebhookEndpointId, secret_text
-from services.alert.domain.event import ALERT_EVENTS, Event, EventId, EventType
+from services.alert.domain.event import ALERT_EVENTS, Edge, Event, EventId, EventType
 from services.alert.domain.status import Crossing
 from services.alert.store import PostgresStore
 from tests.support.alert import ACME, JUNE
@@ -60,6 +60,7 @@ def an_event_row(
     customer_id: str = ACME,
     customer_sequence: int = 0,
     is_internal: bool = False,
+    edge: Edge | None = None,
     at: datetime = JUNE,
 ) -> Event:
     """Return the number-th event."""
@@ -71,6 +72,7 @@ def an_event_row(
         is_internal=is_internal,
         create_time=at,
         payload=f'{{"number":{number}}}',
+        edge=edge,
     )
 
 
@@ -84,18 +86,16 @@ def a_new_delivery(number: int = 1, *, endpoint: int = 1, alert: int = 1, at: da
             event_id=f"evt_{alert:03}_{number:03}",
             event_type=EventType.IN_ALARM if number % 2 else EventType.RESOLVED,
             customer_sequence=alert * 1_000 + number,
+            edge=Edge(alert_id=AlertId(f"alr_{alert:03}"), group_value="", sequence=number),
             at=at,
         ),
-        edge=Edge(alert_id=AlertId(f"alr_{alert:03}"), group_value="", sequence=number),
         create_time=at,
     )
 
 
 def an_event_delivery(number: int = 1, *, endpoint: int = 1, at: datetime = JUNE) -> NewDelivery:
     """Return the delivery of the number-th event of Contract to an endpoint."""
-    return replace(
-        a_new_delivery(number, endpoint=endpoint, at=at), event=an_event_row(number, at=at), edge=None
-    )
+    return replace(a_new_delivery(number, endpoint=endpoint, at=at), event=an_event_row(number, at=at))
 
 
 def an_observation(sequence: int, *, in_alarm: bool = True, alert: int = 1) -> ObserveCrossing:
@@ -112,6 +112,16 @@ def an_observation(sequence: int, *, in_alarm: bool = True, alert: int = 1) -> O
             observe_time=JUNE,
         ),
     )
+
+
+class Courier:
+    """Counts how often it is woken."""
+
+    def __init__(self) -> None:
+        self.woken = 0
+
+    def wake(self) -> None:
+        self.woken += 1
 
 
 async def keep(store: PostgresStore, *rows: Alert | WebhookEndpoint | Event | NewDelivery) -> None:

@@ -971,4 +971,17 @@ async def fill_alert(ask: Ask, url: str) -> None:
         while not (delivered := [one for one in await deliveries() if one["status"] == DELIVERED]):
             pass
     await ask("ReplayDelivery", delivery_id=delivered[0]["delivery_id"])
+    await ask(
+        "UpdateWebhookEndpoint",
+        webhook_endpoint_id=endpoint_id,
+        url=url,
+        event_types={"event_types": ["top_up.paid", "alert.in_alarm"]},
+        headers={"headers": [{"name": "x-team", "value": "billing"}]},
+    )
+    await ask("TestWebhookEndpoint", webhook_endpoint_id=endpoint_id)
+    await ask(
+        "ReplayDeliveries", webhook_endpoint_id=endpoint_id, start_time=JUNE, end_time="2025-06-02T00:00:00Z"
+    )
+    await ask("DisableWebhookEndpoint", webhook_endpoint_id=endpoint_id)
+    await ask("EnableWebhookEndpoint", webhook_endpoint_id=endpoint_id)
     await ask("DisableWebhookEndpoint", webhook_endpoint_id=endpoint_id)

@@ -5,7 +5,7 @@ fingerprint: the hash of the request as received. It shows whether a repeated re
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from meshkit.quantity import Credits
 from services.alert.domain.alert import (
@@ -18,8 +18,15 @@ from services.alert.domain.alert import (
     CustomerId,
 )
 from services.alert.domain.delivery import Delivery, DeliveryId
-from services.alert.domain.endpoint import EndpointCreated, SecretRotated, WebhookEndpoint, WebhookEndpointId
+from services.alert.domain.endpoint import (
+    EndpointCreated,
+    Header,
+    SecretRotated,
+    WebhookEndpoint,
+    WebhookEndpointId,
+)
 from services.alert.domain.event import ALERT_EVENTS, EventReceipt, EventType, Occurrence
+from services.alert.domain.replay import ReplaysStarted
 from services.alert.domain.status import AlertStatus, Crossing, CrossingReceipt
 
 
@@ -107,6 +114,35 @@ class CreateWebhookEndpoint:
     fingerprint: bytes
     url: str
     event_types: tuple[EventType, ...] = ALERT_EVENTS
+    headers: tuple[Header, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateWebhookEndpoint:
+    """None: stays as it is."""
+
+    request_id: str
+    fingerprint: bytes
+    webhook_endpoint_id: WebhookEndpointId
+    url: str | None
+    event_types: tuple[EventType, ...] | None
+    headers: tuple[Header, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestWebhookEndpoint:
+    __test__ = False  # pytest would take it for a test
+
+    request_id: str
+    fingerprint: bytes
+    webhook_endpoint_id: WebhookEndpointId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnableWebhookEndpoint:
+    request_id: str
+    fingerprint: bytes
+    webhook_endpoint_id: WebhookEndpointId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +166,19 @@ class ReplayDelivery:
     delivery_id: DeliveryId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayDeliveries:
+    """webhook_endpoint_id: empty: of all enabled endpoints. event_types: empty: all. end_time: None: now."""
+
+    request_id: str
+    fingerprint: bytes
+    webhook_endpoint_id: WebhookEndpointId
+    event_types: tuple[EventType, ...]
+    start_time: datetime
+    end_time: datetime | None
+    failed_only: bool
+
+
 # The format of each: store/formats.py.
 Response = (
     Alert
@@ -138,6 +187,7 @@ Response = (
     | Delivery
     | EndpointCreated
     | EventReceipt
+    | ReplaysStarted
     | SecretRotated
     | WebhookEndpoint
 )

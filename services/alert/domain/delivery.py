@@ -58,26 +58,17 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
-    """The change of an alert's state by the observation of this sequence."""
-
-    alert_id: AlertId
-    group_value: str
-    sequence: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NewDelivery:
-    """A new delivery of a stored event, due immediately. There is one per endpoint and event, and per edge.
+    """A new delivery of an event, due immediately. There is one per endpoint and event, and per edge.
 
-    edge: the cause of the event, if it is an alert's.
+    is_stored: whether the event is; otherwise the delivery has its payload.
     """
 
     delivery_id: DeliveryId
     webhook_endpoint_id: WebhookEndpointId
     event: Event
-    edge: Edge | None
     create_time: datetime
+    is_stored: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ import base64
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import NewType
 
 from services.alert.domain.event import EventType
@@ -18,15 +19,91 @@ ROTATION_OVERLAP = timedelta(hours=24)
 SIGNATURES_MAX = 4  # per request, even if the secret was rotated more often within the overlap
 
 
+FAILING_MAX = timedelta(days=3)
+# A receiver that fails now and then, with nothing to receive in between, is not failing all the time.
+FAILURES_APART_MAX = timedelta(days=2)
+
+
+# What our requests set, and what HTTP itself does (RFC 9110).
+_RESERVED_HEADERS = frozenset(
+    (
+        *(
+            "accept-encoding",
+            "connection",
+            "content-encoding",
+            "content-length",
+            "content-type",
+            "cookie",
+            "date",
+        ),
+        *(
+            "expect",
+            "host",
+            "keep-alive",
+            "proxy-authenticate",
+            "proxy-authorization",
+            "proxy-connection",
+            "range",
+        ),
+        *("te", "trailer", "transfer-encoding", "upgrade", "user-agent", "via"),
+    )
+)
+
+
+def is_reserved(header_name: str) -> bool:
+    """Whether a header, in lower case, cannot be a custom one."""
+    return header_name in _RESERVED_HEADERS or header_name.startswith("webhook-")
+
+
+class DisableReason(Enum):
+    """OPERATOR: DisableWebhookEndpoint. GONE: it answered 410. FAILING: nothing but failures for FAILING_MAX."""
+
+    OPERATOR = "OPERATOR"
+    GONE = "GONE"
+    FAILING = "FAILING"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """A custom header of an endpoint's requests. Its value is a secret, so it is not part of the repr."""
+
+    name: str
+    value: str = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEndpoint:
-    """A URL that receives every notification of these types until it is disabled."""
+    """A URL that receives every notification of these types while it is not disabled.
+
+    header_names: of its custom headers. disable_reason: None also if a version without reasons has disabled it.
+    """
 
     webhook_endpoint_id: WebhookEndpointId
     url: str
     event_types: tuple[EventType, ...]
+    header_names: tuple[str, ...] = ()
     create_time: datetime
     disable_time: datetime | None = None
+    disable_reason: DisableReason | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failures:
+    """A row of failed attempts of one endpoint, without a success."""
+
+    since_time: datetime
+    latest_time: datetime
+
+    def is_too_long(self) -> bool:
+        """Whether the endpoint is to be disabled."""
+        return self.latest_time - self.since_time >= FAILING_MAX
+
+
+def next_failure(before: Failures | None, *, at: datetime) -> Failures:
+    """Return the row with one more failure. One that is FAILURES_APART_MAX or more after the last begins a new row."""
+    if before is None or at - before.latest_time >= FAILURES_APART_MAX:
+        return Failures(since_time=at, latest_time=at)
+    return Failures(since_time=before.since_time, latest_time=max(before.latest_time, at))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,7 +97,7 @@ class WebhookEndpointDisabled(FailedPrecondition):
 
     def __init__(self, *, webhook_endpoint_id: str) -> None:
         super().__init__(
-            f"webhook endpoint {webhook_endpoint_id!r} is disabled; create a new one for its URL",
+            f"webhook endpoint {webhook_endpoint_id!r} is disabled; EnableWebhookEndpoint posts what it missed",
             webhook_endpoint_id=webhook_endpoint_id,
         )
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Final, NewType
 
-from services.alert.domain.alert import EVERY_CUSTOMER, Alert, CustomerId
+from services.alert.domain.alert import EVERY_CUSTOMER, Alert, AlertId, CustomerId
 from services.alert.domain.status import AlertState, AlertStatus
 
 EventId = NewType("EventId", str)
@@ -32,18 +32,35 @@ class EventType(Enum):
     INVOICE_FINALIZED = "invoice.finalized"
     INVOICE_PAID = "invoice.paid"
     INVOICE_PAYMENT_FAILED = "invoice.payment_failed"
+    ENDPOINT_DISABLED = "webhook_endpoint.disabled"
+    TEST = "webhook.test"
 
 
 # What an endpoint gets that names no types.
 ALERT_EVENTS: Final = (EventType.IN_ALARM, EventType.RESOLVED)
-PUBLISHED_EVENTS: Final[tuple[EventType, ...]] = tuple(one for one in EventType if one not in ALERT_EVENTS)
+# What an endpoint may ask for: the test is posted to the endpoint that is tested, whatever it asks for.
+TOLD_EVENTS: Final[tuple[EventType, ...]] = tuple(one for one in EventType if one is not EventType.TEST)
+_OWN_EVENTS: Final = (*ALERT_EVENTS, EventType.ENDPOINT_DISABLED, EventType.TEST)
+PUBLISHED_EVENTS: Final[tuple[EventType, ...]] = tuple(one for one in EventType if one not in _OWN_EVENTS)
+# The customer of what happened to the vendor.
+VENDOR: Final = CustomerId("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """The change of an alert's state by the observation of this sequence."""
+
+    alert_id: AlertId
+    group_value: str
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occurrence:
     """What happened. data: a JSON object. event_time: business time.
 
-    customer_id: to whom; empty: to the vendor. is_internal: not shown to the customer.
+    customer_id: to whom; empty: to the vendor. is_internal: not shown to the customer. edge: the cause, if it is an
+    alert's.
     """
 
     event_id: EventId
@@ -52,6 +69,7 @@ class Occurrence:
     event_time: datetime
     data: dict[str, Any]
     is_internal: bool = False
+    edge: Edge | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +86,7 @@ class Event:
     is_internal: bool
     create_time: datetime
     payload: str
+    edge: Edge | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +131,7 @@ def edge_of(event_id: EventId, event_type: EventType, alert: Alert, status: Aler
         event_time=status.observe_time,
         data=data,
         is_internal=alert.customer_id == EVERY_CUSTOMER,
+        edge=Edge(alert_id=alert.alert_id, group_value=status.group_value, sequence=status.sequence),
     )
 
 
@@ -125,7 +145,40 @@ def event_from(occurrence: Occurrence, *, customer_sequence: int, at: datetime) 
         is_internal=occurrence.is_internal,
         create_time=at,
         payload=payload_of(occurrence, customer_sequence=customer_sequence),
+        edge=occurrence.edge,
     )
+
+
+def endpoint_disabled(
+    event_id: EventId, webhook_endpoint_id: str, *, reason: str, failing_since: datetime | None, at: datetime
+) -> Occurrence:
+    """Return what happened to an endpoint. Its URL is left out, because it may contain a token."""
+    return Occurrence(
+        event_id=event_id,
+        event_type=EventType.ENDPOINT_DISABLED,
+        customer_id=VENDOR,
+        event_time=at,
+        data={
+            "webhook_endpoint_id": webhook_endpoint_id,
+            "reason": reason,
+            "failing_since_time": None if failing_since is None else _rfc_3339(failing_since),
+            "disable_time": _rfc_3339(at),
+        },
+        is_internal=True,
+    )
+
+
+def test_of(event_id: EventId, webhook_endpoint_id: str, *, at: datetime) -> Event:
+    """Return a test event, which is posted to one endpoint and is not in the feed."""
+    occurrence = Occurrence(
+        event_id=event_id,
+        event_type=EventType.TEST,
+        customer_id=VENDOR,
+        event_time=at,
+        data={"webhook_endpoint_id": webhook_endpoint_id},
+        is_internal=True,
+    )
+    return event_from(occurrence, customer_sequence=0, at=at)
 
 
 def payload_of(occurrence: Occurrence, *, customer_sequence: int) -> str:

@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 from services.alert.domain.alert import AlertId, CustomerId
+from services.alert.domain.delivery import DeliveryStatus
 from services.alert.domain.endpoint import WebhookEndpointId
 from services.alert.domain.event import EventType
 
@@ -22,8 +23,12 @@ class ListStatuses:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListDeliveries:
+    """event_types: empty: all."""
+
     webhook_endpoint_id: WebhookEndpointId
     alert_id: AlertId
+    event_types: tuple[EventType, ...] = ()
+    status: DeliveryStatus | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

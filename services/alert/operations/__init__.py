@@ -10,6 +10,7 @@ from services.alert.operations.endpoints import Endpoints
 from services.alert.operations.events import Events
 from services.alert.operations.feed import Feed
 from services.alert.operations.repairs import Repairs
+from services.alert.operations.replays import Replays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,3 +24,4 @@ class Operations:
     events: Events
     feed: Feed
     repairs: Repairs
+    replays: Replays

@@ -11,7 +11,6 @@ from meshkit.clock import Clock
 from meshkit.ids import Ids
 from services.alert.domain.alert import Alert
 from services.alert.domain.commands import ObserveCrossing
-from services.alert.domain.delivery import Edge
 from services.alert.domain.event import EventId, edge_of, event_of
 from services.alert.domain.status import (
     AlertState,
@@ -109,11 +108,6 @@ class Crossings:
         event_type = event_of(last_notified, after.state)
         if event_type is None:
             return replace(after, notified_state=None)
-        await notify(
-            tx,
-            edge_of(EventId(self._ids.new("evt")), event_type, alert, after),
-            at=self._wall.now(),
-            ids=self._ids,
-            edge=Edge(alert_id=alert.alert_id, group_value=after.group_value, sequence=after.sequence),
-        )
+        occurrence = edge_of(EventId(self._ids.new("evt")), event_type, alert, after)
+        await notify(tx, occurrence, at=self._wall.now(), ids=self._ids)
         return notified(after, quiet_period=alert.quiet_period, at=at)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CreateWebhookEndpoint, ListWebhookEndpoints, RotateWebhookSecret, DisableWebhookEndpoint."""
+"""The rpcs about webhook endpoints: create, list, update, test, rotate the secret, disable, enable."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
@@ -10,13 +11,18 @@ from meshkit.page import Page
 from services.alert.domain.commands import (
     CreateWebhookEndpoint,
     DisableWebhookEndpoint,
+    EnableWebhookEndpoint,
     RotateWebhookSecret,
+    TestWebhookEndpoint,
+    UpdateWebhookEndpoint,
 )
-from services.alert.domain.delivery import ENDPOINT_DISABLED
+from services.alert.domain.delivery import Delivery, DeliveryId, NewDelivery
 from services.alert.domain.endpoint import (
     ROTATION_OVERLAP,
     SECRET_BYTES,
+    DisableReason,
     EndpointCreated,
+    Header,
     Secret,
     SecretId,
     SecretRotated,
@@ -24,14 +30,18 @@ from services.alert.domain.endpoint import (
     WebhookEndpointId,
     secret_text,
 )
-from services.alert.operations.ports import Targets
-from services.alert.store import PostgresStore
+from services.alert.domain.errors import WebhookEndpointDisabled
+from services.alert.domain.event import EventId, test_of
+from services.alert.domain.replay import Replay, ReplayId, replay_of_missed
+from services.alert.operations.disabling import disable, last_position, lock_endpoint
+from services.alert.operations.ports import Courier, Targets
+from services.alert.store import PostgresStore, Transaction
 
 
 class Endpoints:
-    """Creates, lists and disables endpoints. wall: webhooks use wall time only.
+    """Keeps the endpoints. wall: webhooks use wall time only.
 
-    randomness: n → n random bytes, for secrets.
+    randomness: n → n random bytes, for secrets. courier: posts what has become due; replayer: carries out replays.
     """
 
     def __init__(
@@ -42,9 +52,13 @@ class Endpoints:
         wall: Clock,
         ids: Ids,
         randomness: Callable[[int], bytes],
+        courier: Courier,
+        replayer: Courier,
     ) -> None:
         self._store = store
         self._targets = targets
+        self._courier = courier
+        self._replayer = replayer
         self._wall = wall
         self._ids = ids
         self._randomness = randomness
@@ -63,10 +77,12 @@ class Endpoints:
                 webhook_endpoint_id=WebhookEndpointId(self._ids.new("end")),
                 url=command.url,
                 event_types=command.event_types,
+                header_names=_names(command.headers),
                 create_time=self._wall.now(),
             )
             secret = self._new_secret(endpoint)
             await tx.endpoints.insert(endpoint)
+            await tx.headers.replace(endpoint.webhook_endpoint_id, command.headers)
             await tx.endpoints.insert_secret(secret)
             created = EndpointCreated(webhook_endpoint=endpoint, secret_id=secret.secret_id)
             await tx.responses.store(command, created)
@@ -94,18 +110,95 @@ class Endpoints:
             await tx.responses.store(command, rotated)
         return rotated, secret
 
-    async def disable(self, command: DisableWebhookEndpoint) -> WebhookEndpoint:
-        """Stop posting to an endpoint, forever. Repeating it changes nothing. Raises WebhookEndpointNotFound."""
+    async def update(self, command: UpdateWebhookEndpoint) -> WebhookEndpoint:
+        """Change where and what is posted from now on. Raises WebhookEndpointNotFound, WebhookTargetRefused."""
+        refusal = None if command.url is None else await self._targets.refusal(command.url)
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, WebhookEndpoint)) is not None:
                 return first
             endpoint = await tx.endpoints.lock(command.webhook_endpoint_id)
-            if endpoint.disable_time is None:
-                endpoint = replace(endpoint, disable_time=max(endpoint.create_time, self._wall.now()))
-                await tx.endpoints.disable(endpoint)
-                await tx.deliveries.fail_pending(endpoint.webhook_endpoint_id, error=ENDPOINT_DISABLED)
+            if refusal is not None:
+                raise refusal
+            if command.url is not None:
+                endpoint = replace(endpoint, url=command.url)
+            if command.event_types is not None:
+                endpoint = replace(endpoint, event_types=command.event_types)
+            await tx.endpoints.update(endpoint)
+            if command.headers is not None:
+                endpoint = replace(endpoint, header_names=_names(command.headers))
+                await tx.headers.replace(endpoint.webhook_endpoint_id, command.headers)
             await tx.responses.store(command, endpoint)
         return endpoint
+
+    async def test(self, command: TestWebhookEndpoint) -> Delivery:
+        """Post one test event to one endpoint. Raises WebhookEndpointNotFound, WebhookEndpointDisabled."""
+        async with self._store.transaction() as tx:
+            if (first := await tx.responses.claim(command, Delivery)) is not None:
+                return first
+            endpoint = await tx.endpoints.lock(command.webhook_endpoint_id)
+            if endpoint.disable_time is not None:
+                raise WebhookEndpointDisabled(webhook_endpoint_id=endpoint.webhook_endpoint_id)
+            at = self._wall.now()
+            new = NewDelivery(
+                delivery_id=DeliveryId(self._ids.new("dlv")),
+                webhook_endpoint_id=endpoint.webhook_endpoint_id,
+                event=test_of(EventId(self._ids.new("evt")), endpoint.webhook_endpoint_id, at=at),
+                create_time=at,
+                is_stored=False,
+            )
+            await tx.deliveries.insert([new])
+            delivery = await tx.deliveries.get(new.delivery_id)
+            await tx.responses.store(command, delivery)
+        self._courier.wake()
+        return delivery
+
+    async def disable(self, command: DisableWebhookEndpoint) -> WebhookEndpoint:
+        """Stop posting to an endpoint. Repeating it changes nothing. Raises WebhookEndpointNotFound."""
+        await self._store.place_events()  # so that little is left to do while the endpoint is locked
+        async with self._store.transaction() as tx:
+            if (first := await tx.responses.claim(command, WebhookEndpoint)) is not None:
+                return first
+            endpoint = await lock_endpoint(tx, command.webhook_endpoint_id)
+            at = self._wall.now()
+            endpoint = await disable(tx, endpoint, reason=DisableReason.OPERATOR, at=at, ids=self._ids)
+            await tx.responses.store(command, endpoint)
+        self._courier.wake()
+        return endpoint
+
+    async def enable(self, command: EnableWebhookEndpoint) -> WebhookEndpoint:
+        """Post to a disabled endpoint again, and what it missed first. An enabled one is unchanged.
+
+        Raises WebhookEndpointNotFound.
+        """
+        await self._store.place_events()
+        async with self._store.transaction() as tx:
+            if (first := await tx.responses.claim(command, WebhookEndpoint)) is not None:
+                return first
+            endpoint = await lock_endpoint(tx, command.webhook_endpoint_id)
+            if endpoint.disable_time is not None:
+                await tx.replays.insert(await self._missed_by(tx, endpoint, endpoint.disable_time))
+                await tx.failures.end(endpoint.webhook_endpoint_id)
+                endpoint = replace(endpoint, disable_time=None, disable_reason=None)
+                await tx.endpoints.enable(endpoint)
+            await tx.responses.store(command, endpoint)
+        self._replayer.wake()
+        return endpoint
+
+    async def _missed_by(self, tx: Transaction, endpoint: WebhookEndpoint, disable_time: datetime) -> Replay:
+        """Return the replay of what an endpoint missed, up to now, that lock_endpoint has locked."""
+        failures = await tx.failures.lock(endpoint.webhook_endpoint_id)
+        newest = await last_position(tx)
+        after = await tx.endpoints.missed_after(endpoint.webhook_endpoint_id)
+        if after is None:
+            after = await tx.feed.before(disable_time)
+        return replay_of_missed(
+            ReplayId(self._ids.new("rpl")),
+            endpoint,
+            failing_since=None if failures is None else failures.since_time,
+            after_position=max(after, (await tx.feed.state()).forgotten_position),
+            until_position=newest,
+            at=self._wall.now(),
+        )
 
     def _new_secret(self, endpoint: WebhookEndpoint) -> Secret:
         return Secret(
@@ -114,3 +207,7 @@ class Endpoints:
             text=secret_text(self._randomness(SECRET_BYTES)),
             create_time=self._wall.now(),
         )
+
+
+def _names(headers: Sequence[Header]) -> tuple[str, ...]:
+    return tuple(one.name for one in headers)

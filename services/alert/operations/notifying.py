@@ -4,19 +4,14 @@
 from datetime import datetime
 
 from meshkit.ids import Ids
-from services.alert.domain.delivery import DeliveryId, Edge, NewDelivery
+from services.alert.domain.delivery import DeliveryId, NewDelivery
 from services.alert.domain.event import Occurrence, event_from
 from services.alert.operations.ports import Courier
 from services.alert.store import Transaction
 
 
-async def notify(
-    tx: Transaction, occurrence: Occurrence, *, at: datetime, ids: Ids, edge: Edge | None = None
-) -> None:
-    """Insert the event and its deliveries, due at once. at: wall time. Wake the courier after the commit.
-
-    edge: the cause, if it is an alert's.
-    """
+async def notify(tx: Transaction, occurrence: Occurrence, *, at: datetime, ids: Ids) -> None:
+    """Insert the event and its deliveries, due at once. at: wall time. Wake the courier after the commit."""
     sequence = await tx.events.next_sequence(occurrence.customer_id)
     event = event_from(occurrence, customer_sequence=sequence, at=at)
     await tx.events.insert(event)
@@ -26,10 +21,9 @@ async def notify(
                 delivery_id=DeliveryId(ids.new("dlv")),
                 webhook_endpoint_id=webhook_endpoint_id,
                 event=event,
-                edge=edge,
                 create_time=at,
             )
-            for webhook_endpoint_id in await tx.endpoints.hold_enabled(event.event_type)
+            for webhook_endpoint_id in await tx.endpoints.hold_wanting(event.event_type)
         ]
     )
 
@@ -38,7 +32,10 @@ class Couriers:
     """Wakes several couriers: webhooks and the feed."""
 
     def __init__(self, *couriers: Courier) -> None:
-        self._couriers = couriers
+        self._couriers = list(couriers)
+
+    def add(self, courier: Courier) -> None:
+        self._couriers.append(courier)
 
     def wake(self) -> None:
         for courier in self._couriers:

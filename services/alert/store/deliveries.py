@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, true, update
+from sqlalchemy import Row, Update, delete, func, select, true, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meshkit.page import Page
@@ -28,6 +29,7 @@ from services.alert.domain.endpoint import WebhookEndpointId
 from services.alert.domain.errors import DeliveryNotFound
 from services.alert.domain.event import EventId, EventType
 from services.alert.domain.queries import ListDeliveries
+from services.alert.domain.replay import Replay
 from services.alert.domain.status import AlertStatus
 from services.alert.tables import deliveries, events, webhook_endpoints
 
@@ -62,10 +64,11 @@ class StoredDeliveries:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def insert(self, new: Sequence[NewDelivery]) -> None:
-        """Insert deliveries that are due immediately."""
+    async def insert(self, new: Sequence[NewDelivery], *, known: bool = False) -> None:
+        """Insert deliveries that are due immediately. known: leave out those whose endpoint and event have one."""
         if new:
-            await self._connection.execute(insert(deliveries).values([_to_row(delivery) for delivery in new]))
+            inserted = insert(deliveries).values([_to_row(delivery) for delivery in new])
+            await self._connection.execute(inserted.on_conflict_do_nothing() if known else inserted)
 
     async def release_sequences(self, status: AlertStatus) -> None:
         """Move the sequences of a status's deliveries below all others, so that new deliveries may have them.
@@ -107,6 +110,10 @@ class StoredDeliveries:
             wanted = wanted.where(deliveries.c.webhook_endpoint_id == query.webhook_endpoint_id)
         if query.alert_id:
             wanted = wanted.where(deliveries.c.alert_id == query.alert_id)
+        if query.event_types:
+            wanted = wanted.where(deliveries.c.event_type.in_([one.value for one in query.event_types]))
+        if query.status is not None:
+            wanted = wanted.where(deliveries.c.status == query.status.value)
         if page.after is not None:
             wanted = wanted.where(deliveries.c.delivery_id < page.after[0])
         return [_from_row(row) for row in await self._connection.execute(wanted)]
@@ -114,29 +121,64 @@ class StoredDeliveries:
     async def replay(self, delivery_id: DeliveryId, *, at: datetime) -> Delivery | None:
         """Make a finished delivery pending again, due immediately; None if it is pending."""
         replayed = (
-            update(deliveries)
+            _replayed(at)
             .where(
                 deliveries.c.delivery_id == delivery_id, deliveries.c.status != DeliveryStatus.PENDING.value
-            )
-            .values(
-                status=DeliveryStatus.PENDING.value,
-                earlier_attempts=deliveries.c.attempts,
-                deliver_time=None,
-                due_time=at,
-                give_up_time=at + GIVE_UP_AFTER,
             )
             .returning(*_COLUMNS)
         )
         row = (await self._connection.execute(replayed)).first()
         return None if row is None else _from_row(row)
 
-    async def fail_pending(self, webhook_endpoint_id: WebhookEndpointId, *, error: str) -> None:
-        """Fail all pending deliveries of an endpoint. The caller has locked the endpoint, so none is added."""
-        await self._connection.execute(
-            update(deliveries)
+    async def replay_some(self, replay: Replay, *, at: datetime, rows_max: int) -> DeliveryId | None:
+        """Make the next finished deliveries of a replay pending again. The caller holds the endpoint.
+
+        Returns the last delivery that was looked at, of at most `rows_max`; None if there was none.
+        """
+        columns = deliveries.c
+        looked_at = (
+            select(columns.delivery_id)
+            .where(
+                columns.webhook_endpoint_id == replay.webhook_endpoint_id,
+                columns.delivery_id > replay.after_delivery_id,
+                columns.delivery_id < replay.until_delivery_id,
+            )
+            .order_by(columns.delivery_id)
+            .limit(rows_max)
+        )
+        ids = (await self._connection.execute(looked_at)).scalars().all()
+        if not ids:
+            return None
+        failed, delivered = DeliveryStatus.FAILED.value, DeliveryStatus.DELIVERED.value
+        replayed = _replayed(at).where(
+            columns.delivery_id.in_(ids),
+            columns.status.in_([failed] if replay.failed_only else [failed, delivered]),
+            columns.create_time >= replay.start_time,
+            columns.create_time < replay.end_time,
+        )
+        if replay.event_types:
+            replayed = replayed.where(columns.event_type.in_([one.value for one in replay.event_types]))
+        await self._connection.execute(replayed)
+        return DeliveryId(ids[-1])
+
+    async def fail_pending(
+        self, webhook_endpoint_id: WebhookEndpointId, *, error: str, rows_max: int = 5_000
+    ) -> int:
+        """Fail pending deliveries of an endpoint, at most `rows_max`. Returns how many.
+
+        The caller has locked the endpoint, so none is added.
+        """
+        some = (
+            select(deliveries.c.delivery_id)
             .where(deliveries.c.webhook_endpoint_id == webhook_endpoint_id, _IS_PENDING)
+            .limit(rows_max)
+        )
+        failed = await self._connection.execute(
+            update(deliveries)
+            .where(deliveries.c.delivery_id.in_(some), _IS_PENDING)
             .values(status=DeliveryStatus.FAILED.value, due_time=None, last_error=error)
         )
+        return failed.rowcount
 
     async def due(
         self, *, at: datetime, per_endpoint_max: int
@@ -248,8 +290,19 @@ class StoredDeliveries:
         )
 
 
+def _replayed(at: datetime) -> Update:
+    """Return what makes deliveries pending again, due immediately."""
+    return update(deliveries).values(
+        status=DeliveryStatus.PENDING.value,
+        earlier_attempts=deliveries.c.attempts,
+        deliver_time=None,
+        due_time=at,
+        give_up_time=at + GIVE_UP_AFTER,
+    )
+
+
 def _to_row(new: NewDelivery) -> dict[str, object]:
-    edge = new.edge
+    edge = new.event.edge
     return {
         "delivery_id": new.delivery_id,
         "webhook_endpoint_id": new.webhook_endpoint_id,
@@ -267,7 +320,7 @@ def _to_row(new: NewDelivery) -> dict[str, object]:
         "create_time": new.create_time,
         "due_time": new.create_time,
         "give_up_time": new.create_time + GIVE_UP_AFTER,
-        "payload": None,
+        "payload": None if new.is_stored else new.event.payload,
     }
 
 

@@ -6,14 +6,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, Update, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meshkit.keyring import Encrypted, Keyring, Undecryptable
 from meshkit.page import Page
-from services.alert.domain.endpoint import Secret, SecretId, WebhookEndpoint, WebhookEndpointId
+from services.alert.domain.delivery import DeliveryStatus
+from services.alert.domain.endpoint import (
+    DisableReason,
+    Secret,
+    SecretId,
+    WebhookEndpoint,
+    WebhookEndpointId,
+)
 from services.alert.domain.errors import WebhookEndpointNotFound, WebhookSecretUnreadable
 from services.alert.domain.event import EventType
+from services.alert.tables import deliveries
 from services.alert.tables import webhook_endpoints as endpoints
 from services.alert.tables import webhook_secrets as secrets
 
@@ -21,8 +29,10 @@ _SELECT = select(
     endpoints.c.webhook_endpoint_id,
     endpoints.c.url,
     endpoints.c.event_types,
+    endpoints.c.header_names,
     endpoints.c.create_time,
     endpoints.c.disable_time,
+    endpoints.c.disable_reason,
 )
 _SELECT_SECRETS = select(
     secrets.c.secret_id,
@@ -51,15 +61,20 @@ class StoredEndpoints:
         self._keyring = keyring
 
     async def insert(self, endpoint: WebhookEndpoint) -> None:
+        """Insert an endpoint without custom headers (headers.py)."""
         await self._connection.execute(
             insert(endpoints).values(
                 webhook_endpoint_id=endpoint.webhook_endpoint_id,
-                url=endpoint.url,
-                event_types=[one.value for one in endpoint.event_types],
                 create_time=endpoint.create_time,
                 disable_time=endpoint.disable_time,
+                header_names=[],
+                **_wishes(endpoint),
             )
         )
+
+    async def update(self, endpoint: WebhookEndpoint) -> None:
+        """Save where and what is posted to a locked endpoint."""
+        await self._connection.execute(_one(endpoint).values(_wishes(endpoint)))
 
     async def get(self, webhook_endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
         """Return an endpoint, disabled or not. Raises WebhookEndpointNotFound."""
@@ -74,27 +89,69 @@ class StoredEndpoints:
             (await self._connection.execute(wanted.with_for_update(key_share=True))).first(),
         )
 
-    async def hold_enabled(self, event_type: EventType) -> list[WebhookEndpointId]:
-        """Return all enabled endpoints that want a type, locked so that none is disabled before the commit."""
+    async def hold(self, webhook_endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
+        """Return an endpoint that is not changed before the commit, but may be held by others, too."""
+        wanted = _SELECT.where(endpoints.c.webhook_endpoint_id == webhook_endpoint_id)
+        return _from_row((await self._connection.execute(wanted.with_for_update(read=True))).one())
+
+    async def hold_wanting(self, event_type: EventType) -> list[WebhookEndpointId]:
+        """Return all enabled endpoints that want a type, locked so that none is disabled before the commit.
+
+        Those that are disabled are locked too: who enables one waits for the events that it misses.
+        """
         wanted = (
-            select(endpoints.c.webhook_endpoint_id)
-            .where(endpoints.c.disable_time.is_(None), endpoints.c.event_types.contains([event_type.value]))
+            select(endpoints.c.webhook_endpoint_id, endpoints.c.disable_time)
+            .where(endpoints.c.event_types.contains([event_type.value]))
             .order_by(endpoints.c.webhook_endpoint_id)
             .with_for_update(read=True)
         )
-        return [WebhookEndpointId(found) for found in (await self._connection.execute(wanted)).scalars()]
+        rows = await self._connection.execute(wanted)
+        return [WebhookEndpointId(row.webhook_endpoint_id) for row in rows if row.disable_time is None]
 
-    async def disable(self, endpoint: WebhookEndpoint) -> None:
-        disabled = (
-            update(endpoints)
-            .where(
-                endpoints.c.webhook_endpoint_id == endpoint.webhook_endpoint_id,
-                endpoints.c.disable_time.is_(None),
+    async def enabled(self) -> list[WebhookEndpointId]:
+        """Return the enabled endpoints, in order of creation."""
+        wanted = select(endpoints.c.webhook_endpoint_id).where(endpoints.c.disable_time.is_(None))
+        rows = await self._connection.execute(wanted.order_by(endpoints.c.webhook_endpoint_id))
+        return [WebhookEndpointId(found) for found in rows.scalars()]
+
+    async def disable(self, endpoint: WebhookEndpoint, *, missed_after: int | None) -> None:
+        """Disable a locked endpoint. missed_after: as the method of that name returns it."""
+        assert endpoint.disable_time is not None
+        await self._connection.execute(
+            _one(endpoint).values(
+                disable_time=endpoint.disable_time,
+                disable_reason=None if endpoint.disable_reason is None else endpoint.disable_reason.value,
+                missed_after=missed_after,
             )
-            .values(disable_time=endpoint.disable_time)
         )
-        updated = await self._connection.execute(disabled)
-        assert updated.rowcount == 1  # the caller has locked it and read that it is enabled
+
+    async def enable(self, endpoint: WebhookEndpoint) -> None:
+        """Enable a locked endpoint."""
+        await self._connection.execute(
+            _one(endpoint).values(disable_time=None, disable_reason=None, missed_after=None)
+        )
+
+    async def missed_after(self, webhook_endpoint_id: WebhookEndpointId) -> int | None:
+        """Return the position in the feed after which a disabled endpoint misses events.
+
+        None if a version disabled it that had no positions.
+        """
+        wanted = select(endpoints.c.missed_after).where(
+            endpoints.c.webhook_endpoint_id == webhook_endpoint_id
+        )
+        position: int | None = (await self._connection.execute(wanted)).scalar_one()
+        return position
+
+    async def disabled_with_pending(self) -> list[WebhookEndpointId]:
+        """Return the disabled endpoints that have pending deliveries: those that were too many to fail at once."""
+        is_pending = exists().where(
+            deliveries.c.webhook_endpoint_id == endpoints.c.webhook_endpoint_id,
+            deliveries.c.status == DeliveryStatus.PENDING.value,
+        )
+        wanted = select(endpoints.c.webhook_endpoint_id).where(
+            endpoints.c.disable_time.is_not(None), is_pending
+        )
+        return [WebhookEndpointId(found) for found in (await self._connection.execute(wanted)).scalars()]
 
     async def list(self, page: Page) -> list[WebhookEndpoint]:
         """Return a page in order of creation, and one row more if there is one."""
@@ -212,6 +269,15 @@ def _place(webhook_endpoint_id: str, secret_id: str) -> str:
     return f"alert.webhook_secrets {webhook_endpoint_id} {secret_id}"
 
 
+def _wishes(endpoint: WebhookEndpoint) -> dict[str, Any]:
+    """Return the columns that UpdateWebhookEndpoint changes, without the headers."""
+    return {"url": endpoint.url, "event_types": [one.value for one in endpoint.event_types]}
+
+
+def _one(endpoint: WebhookEndpoint) -> Update:
+    return update(endpoints).where(endpoints.c.webhook_endpoint_id == endpoint.webhook_endpoint_id)
+
+
 def _known(webhook_endpoint_id: WebhookEndpointId, row: Row[*tuple[Any, ...]] | None) -> WebhookEndpoint:
     if row is None:
         raise WebhookEndpointNotFound(webhook_endpoint_id=webhook_endpoint_id)
@@ -223,6 +289,8 @@ def _from_row(row: Row[*tuple[Any, ...]]) -> WebhookEndpoint:
         webhook_endpoint_id=WebhookEndpointId(row.webhook_endpoint_id),
         url=row.url,
         event_types=tuple(EventType(one) for one in row.event_types),
+        header_names=tuple(row.header_names),
         create_time=row.create_time,
         disable_time=row.disable_time,
+        disable_reason=None if row.disable_reason is None else DisableReason(row.disable_reason),
     )

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Statements about events and the numbers of each customer's events."""
 
-from typing import Final
-
 from sqlalchemy import insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,8 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.alert.domain.alert import CustomerId
 from services.alert.domain.event import Event, EventId
 from services.alert.tables import customer_sequences, events
-
-_FIRST: Final = 1
 
 
 class StoredEvents:
@@ -29,7 +25,7 @@ class StoredEvents:
 
         Call it before an endpoint is locked.
         """
-        first = upsert(customer_sequences).values(customer_id=customer_id, last_sequence=_FIRST)
+        first = upsert(customer_sequences).values(customer_id=customer_id, last_sequence=1)
         grown = first.on_conflict_do_update(
             index_elements=[customer_sequences.c.customer_id],
             set_={"last_sequence": customer_sequences.c.last_sequence + 1},
@@ -47,5 +43,15 @@ class StoredEvents:
                 is_internal=event.is_internal,
                 create_time=event.create_time,
                 payload=event.payload,
+                alert_id=None if event.edge is None else event.edge.alert_id,
+                group_value="" if event.edge is None else event.edge.group_value,
+                edge_sequence=0 if event.edge is None else event.edge.sequence,
             )
         )
+
+    async def hold_sequence(self, customer_id: CustomerId) -> None:
+        """Lock the number of a customer's events until the commit, before it is known whether there will be one."""
+        new = upsert(customer_sequences).values(customer_id=customer_id, last_sequence=0)
+        await self._connection.execute(new.on_conflict_do_nothing())
+        held = select(customer_sequences).where(customer_sequences.c.customer_id == customer_id)
+        await self._connection.execute(held.with_for_update())

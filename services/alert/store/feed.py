@@ -14,10 +14,12 @@ from sqlalchemy import Row, and_, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from access import current_caller, only_visible
-from services.alert.domain.alert import CustomerId
-from services.alert.domain.event import Event, EventId, EventType
+from services.alert.domain.alert import AlertId, CustomerId
+from services.alert.domain.endpoint import WebhookEndpoint
+from services.alert.domain.event import Edge, Event, EventId, EventType
 from services.alert.domain.feed import FeedPage, FeedState, Placed
 from services.alert.domain.queries import FindEvents
+from services.alert.domain.replay import Replay
 from services.alert.tables import deliveries, events, feed
 
 # A search by type alone reads so many events at most, and then says where it goes on.
@@ -34,6 +36,9 @@ _SELECT = select(
     events.c.is_internal,
     events.c.create_time,
     events.c.payload,
+    events.c.alert_id,
+    events.c.group_value,
+    events.c.edge_sequence,
 )
 
 
@@ -90,6 +95,20 @@ class StoredFeed:
         reached = rows[-1].position if len(rows) == rows_max else until
         return FeedPage(events=[_from_row(row) for row in rows], position=reached, has_more=reached < last)
 
+    async def missed(self, replay: Replay, wanted: WebhookEndpoint, *, rows_max: int) -> Sequence[Placed]:
+        """Return the next events of a replay that the endpoint wants, locked so that none is deleted meanwhile."""
+        chosen = (
+            _SELECT.where(
+                events.c.position > replay.after_position,
+                events.c.position <= replay.until_position,
+                events.c.event_type.in_([one.value for one in wanted.event_types]),
+            )
+            .order_by(events.c.position)
+            .limit(rows_max)
+            .with_for_update(key_share=True, read=True)
+        )
+        return [_from_row(row) for row in await self._connection.execute(chosen)]
+
     async def before(self, at: datetime) -> int:
         """Return the position after which all events are that were created at an instant or later."""
         since = select(events.c.create_time).where(events.c.create_time >= at)
@@ -131,6 +150,12 @@ class StoredFeed:
         )
 
 
+def _edge_from(row: Row[*tuple[Any, ...]]) -> Edge | None:
+    if row.alert_id is None:
+        return None
+    return Edge(alert_id=AlertId(row.alert_id), group_value=row.group_value, sequence=row.edge_sequence)
+
+
 def _is_not_posted() -> Any:
     return ~exists().where(deliveries.c.event_id == events.c.event_id)
 
@@ -146,5 +171,6 @@ def _from_row(row: Row[*tuple[Any, ...]]) -> Placed:
             is_internal=row.is_internal,
             create_time=row.create_time,
             payload=row.payload,
+            edge=_edge_from(row),
         ),
     )

@@ -10,6 +10,7 @@ from services.alert.domain.delivery import Delivery
 from services.alert.domain.endpoint import EndpointCreated, SecretRotated, WebhookEndpoint
 from services.alert.domain.event import EventReceipt
 from services.alert.domain.notices import WatchChanged
+from services.alert.domain.replay import ReplaysStarted
 from services.alert.domain.status import AlertStatus, CrossingReceipt
 
 
@@ -35,15 +36,25 @@ def _with_rearm(watch: Json) -> Json:
     return watch | {"rearm": watch["threshold"]}
 
 
+def _with_header_names(endpoint: Json) -> Json:
+    """Custom headers, and why an endpoint was disabled."""
+    return endpoint | {"header_names": [], "disable_reason": None}
+
+
+def _created_with_header_names(created: Json) -> Json:
+    return created | {"webhook_endpoint": _with_header_names(created["webhook_endpoint"])}
+
+
 RESPONSES: Final = Formats[Response](
     Format("Alert", Alert, (_with_hysteresis,)),
     Format("AlertStatus", AlertStatus, (_without_quiet_period,)),
     Format("CrossingReceipt", CrossingReceipt),
     Format("Delivery", Delivery),
-    Format("EndpointCreated", EndpointCreated, (_created_with_event_types,)),
+    Format("EndpointCreated", EndpointCreated, (_created_with_event_types, _created_with_header_names)),
     Format("EventReceipt", EventReceipt),
+    Format("ReplaysStarted", ReplaysStarted),
     Format("SecretRotated", SecretRotated),
-    Format("WebhookEndpoint", WebhookEndpoint, (_with_event_types,)),
+    Format("WebhookEndpoint", WebhookEndpoint, (_with_event_types, _with_header_names)),
 )
 # Each is named as the notice's kind.
 NOTICES: Final = Formats[WatchChanged](Format("WATCH_CHANGED", WatchChanged, (_with_rearm,)))

@@ -19,8 +19,11 @@ from services.alert.store.alerts import StoredAlerts
 from services.alert.store.deliveries import StoredDeliveries
 from services.alert.store.endpoints import EncryptionResult, StoredEndpoints
 from services.alert.store.events import StoredEvents
+from services.alert.store.failures import StoredFailures
 from services.alert.store.feed import StoredFeed
 from services.alert.store.formats import NOTICES, RESPONSES
+from services.alert.store.headers import StoredHeaders
+from services.alert.store.replays import StoredReplays
 from services.alert.store.responses import OwnResponses
 from services.alert.store.statuses import StoredStatuses
 
@@ -37,9 +40,12 @@ class Transaction:
         self.alerts = StoredAlerts(connection)
         self.statuses = StoredStatuses(connection)
         self.endpoints = StoredEndpoints(connection, keyring)
+        self.headers = StoredHeaders(connection, keyring)
         self.deliveries = StoredDeliveries(connection)
         self.events = StoredEvents(connection)
+        self.failures = StoredFailures(connection)
         self.feed = StoredFeed(connection)
+        self.replays = StoredReplays(connection)
 
 
 class PostgresStore:
@@ -63,8 +69,10 @@ class PostgresStore:
             yield Transaction(connection, wall=self._wall, ids=self._ids, keyring=self._keyring)
 
     async def encrypt_secrets(self, *, rows_max: int = 500) -> EncryptionResult:
-        """Encrypt every secret that the newest key did not encrypt, `rows_max` in a transaction."""
-        total, after = EncryptionResult(), ""
+        """Encrypt every secret that the newest key did not encrypt, `rows_max` in a transaction, and custom headers."""
+        async with self.transaction() as tx:
+            total = await tx.headers.encrypt_some(rows_max=rows_max)
+        after = ""
         while True:
             async with self.transaction() as tx:
                 after, page = await tx.endpoints.encrypt_page(after=after, rows_max=rows_max)
@@ -100,6 +108,8 @@ class PostgresStore:
             posted = await StoredDeliveries(connection).forget_finished(before=deliveries_before)
             await StoredFeed(connection).drop_unposted([one for one in posted if one is not None])
             forgotten += len(posted)
+        async with self._engine.begin() as connection:
+            forgotten += await StoredReplays(connection).forget_finished(before=deliveries_before)
         await self.place_events()  # one without a position is not listed, so it would not be forgotten
         async with self._engine.begin() as connection:
             forgotten += await StoredFeed(connection).forget(before=events_before, rows_max=FORGOTTEN_MAX)

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import httpx
 
 from services.alert.domain.delivery import POST_SECONDS_MAX, Answer, Attempt
-from services.alert.domain.endpoint import Secret
+from services.alert.domain.endpoint import Header, Secret
 from services.alert.domain.errors import WebhookTargetRefused
 from services.alert.webhooks.bounded import HEAD_BYTES_MAX, BoundedTransport, HeadTooLong
 from services.alert.webhooks.signature import signed_headers
@@ -29,6 +29,7 @@ class Posting:
 
     attempt: Attempt
     url: str
+    headers: Sequence[Header] = ()
     secrets: Sequence[Secret]
     at: datetime
 
@@ -69,7 +70,10 @@ class HttpPoster:
         request = self._client.build_request(
             "POST",
             posting.url,
-            headers=signed_headers(attempt.delivery_id, attempt.payload, posting.secrets, at=posting.at),
+            headers={
+                **{one.name: one.value for one in posting.headers},
+                **signed_headers(attempt.delivery_id, attempt.payload, posting.secrets, at=posting.at),
+            },
             content=attempt.payload.encode(),
         )
         try:

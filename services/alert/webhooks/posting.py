@@ -3,7 +3,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
@@ -11,8 +10,8 @@ import structlog
 from prometheus_client import Counter
 
 from meshkit.clock import Clock
+from meshkit.ids import Ids
 from services.alert.domain.delivery import (
-    ENDPOINT_DISABLED,
     LEASE,
     SECRET_UNREADABLE,
     Acceptance,
@@ -26,9 +25,11 @@ from services.alert.domain.delivery import (
     error_of,
     judge,
 )
-from services.alert.domain.endpoint import WebhookEndpointId, signing_secrets
+from services.alert.domain.endpoint import DisableReason, WebhookEndpointId, signing_secrets
 from services.alert.domain.errors import WebhookSecretUnreadable
-from services.alert.store import PostgresStore, Transaction
+from services.alert.operations.disabling import disable, lock_endpoint
+from services.alert.operations.ports import Courier
+from services.alert.store import PostgresStore
 from services.alert.webhooks.poster import Poster, Posting
 
 # Of the pool's eight connections: the others are left to callers, however many webhooks are due.
@@ -42,13 +43,22 @@ log = structlog.get_logger(__name__)
 class DeliveryAttempts:
     """At least once: after a crash between posting and recording, it is posted again with the same webhook-id.
 
-    jitter: 0 to 1, a new value for each failed attempt.
+    jitter: 0 to 1, a new value for each failed attempt. courier: is woken when an event is stored.
     """
 
     def __init__(
-        self, *, store: PostgresStore, poster: Poster, wall: Clock, jitter: Callable[[], float]
+        self,
+        *,
+        store: PostgresStore,
+        poster: Poster,
+        wall: Clock,
+        jitter: Callable[[], float],
+        ids: Ids,
+        courier: Courier,
     ) -> None:
         self._store = store
+        self._ids = ids
+        self._courier = courier
         self._poster = poster
         self._wall = wall
         self._jitter = jitter
@@ -75,12 +85,19 @@ class DeliveryAttempts:
             endpoint = await tx.endpoints.get(attempt.webhook_endpoint_id)
             try:
                 secrets = await tx.endpoints.secrets(attempt.webhook_endpoint_id, at=at)
+                headers = await tx.headers.get(endpoint.webhook_endpoint_id) if endpoint.header_names else ()
             except WebhookSecretUnreadable as unreadable:
                 # It waits, without an attempt that would count, until the operator has put the key back.
                 await tx.deliveries.give_back(attempt, error=SECRET_UNREADABLE)
                 log.error("webhook_secret_unreadable", delivery_id=delivery_id, **unreadable.metadata)
                 return None
-        return Posting(attempt=attempt, url=endpoint.url, secrets=signing_secrets(secrets, at=at), at=at)
+        return Posting(
+            attempt=attempt,
+            url=endpoint.url,
+            headers=headers,
+            secrets=signing_secrets(secrets, at=at),
+            at=at,
+        )
 
     async def _post(self, posting: Posting) -> Answer:
         try:
@@ -94,26 +111,53 @@ class DeliveryAttempts:
     async def _record(self, attempt: Attempt, answer: Answer) -> None:
         at = self._wall.now()
         verdict = judge(attempt, answer, at=at, jitter=self._jitter())
-        async with self._places, self._store.transaction() as tx:
-            match verdict:
-                case Acceptance():
+        match verdict:
+            case Acceptance():
+                async with self._places, self._store.transaction() as tx:
+                    await tx.failures.end(attempt.webhook_endpoint_id)
                     await tx.deliveries.accepted(attempt, answer, at=at)
-                case Retry(due_time=due):
-                    await tx.deliveries.put_off(attempt, answer, due=due)
-                case FinalFailure():
-                    await tx.deliveries.give_up(attempt, answer)
-                case GoneEndpoint():
-                    await self._disable(tx, attempt, answer, at=at)
-                case _:
-                    assert_never(verdict)
+            case Retry(due_time=due):
+                await self._fail(attempt, answer, at=at, due=due)
+            case FinalFailure():
+                await self._fail(attempt, answer, at=at, due=None)
+            case GoneEndpoint():
+                await self._end(attempt, answer, at=at)
+            case _:
+                assert_never(verdict)
         _log(attempt, answer, verdict)
 
-    async def _disable(self, tx: Transaction, attempt: Attempt, answer: Answer, *, at: datetime) -> None:
-        endpoint = await tx.endpoints.lock(attempt.webhook_endpoint_id)
-        await tx.deliveries.give_up(attempt, answer)
-        if endpoint.disable_time is None:
-            await tx.endpoints.disable(replace(endpoint, disable_time=max(endpoint.create_time, at)))
-            await tx.deliveries.fail_pending(endpoint.webhook_endpoint_id, error=ENDPOINT_DISABLED)
+    async def _fail(self, attempt: Attempt, answer: Answer, *, at: datetime, due: datetime | None) -> None:
+        """Record a failure, and disable the endpoint if it has failed for too long. due: None: give up."""
+        async with self._places, self._store.transaction() as tx:
+            failures = await tx.failures.add(attempt.webhook_endpoint_id, at=at)
+            if due is None:
+                await tx.deliveries.give_up(attempt, answer)
+            else:
+                await tx.deliveries.put_off(attempt, answer, due=due)
+        if failures.is_too_long():
+            await self._disable_failing(attempt.webhook_endpoint_id, at=at)
+
+    async def _end(self, attempt: Attempt, answer: Answer, *, at: datetime) -> None:
+        """Record that the endpoint is gone, and disable it."""
+        await self._store.place_events()
+        async with self._places, self._store.transaction() as tx:
+            endpoint = await lock_endpoint(tx, attempt.webhook_endpoint_id)
+            await tx.failures.add(attempt.webhook_endpoint_id, at=at)
+            await tx.deliveries.give_up(attempt, answer)
+            await disable(tx, endpoint, reason=DisableReason.GONE, at=at, ids=self._ids)
+        self._courier.wake()
+
+    async def _disable_failing(self, webhook_endpoint_id: WebhookEndpointId, *, at: datetime) -> None:
+        """Disable an endpoint, unless it has accepted something or was enabled again meanwhile."""
+        await self._store.place_events()
+        async with self._places, self._store.transaction() as tx:
+            endpoint = await lock_endpoint(tx, webhook_endpoint_id)
+            failures = await tx.failures.lock(webhook_endpoint_id)
+            if failures is None or not failures.is_too_long() or endpoint.disable_time is not None:
+                return
+            await disable(tx, endpoint, reason=DisableReason.FAILING, at=at, ids=self._ids)
+        log.warning("webhook_endpoint_failing", webhook_endpoint_id=webhook_endpoint_id)
+        self._courier.wake()
 
 
 def _log(attempt: Attempt, answer: Answer, verdict: Verdict) -> None:

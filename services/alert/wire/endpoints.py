@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Webhook endpoints on the wire. A secret is shown in the two answers that make one."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,18 +13,35 @@ from purser.alert.v1 import alert_pb2 as pb
 from services.alert.domain.commands import (
     CreateWebhookEndpoint,
     DisableWebhookEndpoint,
+    EnableWebhookEndpoint,
     RotateWebhookSecret,
+    TestWebhookEndpoint,
+    UpdateWebhookEndpoint,
 )
+from services.alert.domain.delivery import Delivery
 from services.alert.domain.endpoint import (
+    DisableReason,
     EndpointCreated,
+    Header,
     Secret,
     SecretRotated,
     WebhookEndpoint,
     WebhookEndpointId,
+    is_reserved,
 )
 from services.alert.domain.target import URL_LENGTH_MAX, target_of
+from services.alert.wire.deliveries import delivery_to_wire
 from services.alert.wire.events import event_types_from_wire
 
+HEADERS_MAX: Final = 10
+_HEADER_NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
+_HEADER_VALUE: Final = re.compile(r"[!-~](?:[ -~]{0,998}[!-~])?")
+_REASONS_TO_WIRE: Final = {
+    None: pb.DISABLE_REASON_UNSPECIFIED,
+    DisableReason.OPERATOR: pb.DISABLE_REASON_OPERATOR,
+    DisableReason.GONE: pb.DISABLE_REASON_GONE,
+    DisableReason.FAILING: pb.DISABLE_REASON_FAILING,
+}
 _LIST: Final = {"list": "webhook_endpoints"}
 
 
@@ -33,7 +51,8 @@ def create_from_wire(request: pb.CreateWebhookEndpointRequest) -> CreateWebhookE
         request_id=fields.request_id(request.request_id),
         fingerprint=fingerprint("CreateWebhookEndpoint", request),
         url=_url(fields, request.url),
-        event_types=event_types_from_wire(fields, request.event_types),
+        event_types=event_types_from_wire(fields, "event_types", request.event_types),
+        headers=_headers(fields, "headers", request.headers),
     )
     fields.check()
     return command
@@ -76,6 +95,63 @@ def rotate_to_wire(rotated: SecretRotated, secret: Secret) -> pb.RotateWebhookSe
     )
 
 
+def update_from_wire(request: pb.UpdateWebhookEndpointRequest) -> UpdateWebhookEndpoint:
+    fields = Fields()
+    has = request.HasField
+    command = UpdateWebhookEndpoint(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("UpdateWebhookEndpoint", request),
+        webhook_endpoint_id=WebhookEndpointId(
+            fields.text("webhook_endpoint_id", request.webhook_endpoint_id)
+        ),
+        url=_url(fields, request.url) if has("url") else None,
+        event_types=event_types_from_wire(fields, "event_types.event_types", request.event_types.event_types)
+        if has("event_types")
+        else None,
+        headers=_headers(fields, "headers.headers", request.headers.headers) if has("headers") else None,
+    )
+    fields.check()
+    return command
+
+
+def update_to_wire(endpoint: WebhookEndpoint) -> pb.UpdateWebhookEndpointResponse:
+    return pb.UpdateWebhookEndpointResponse(webhook_endpoint=endpoint_to_wire(endpoint))
+
+
+def test_from_wire(request: pb.TestWebhookEndpointRequest) -> TestWebhookEndpoint:
+    fields = Fields()
+    command = TestWebhookEndpoint(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("TestWebhookEndpoint", request),
+        webhook_endpoint_id=WebhookEndpointId(
+            fields.text("webhook_endpoint_id", request.webhook_endpoint_id)
+        ),
+    )
+    fields.check()
+    return command
+
+
+def test_to_wire(delivery: Delivery) -> pb.TestWebhookEndpointResponse:
+    return pb.TestWebhookEndpointResponse(delivery=delivery_to_wire(delivery))
+
+
+def enable_from_wire(request: pb.EnableWebhookEndpointRequest) -> EnableWebhookEndpoint:
+    fields = Fields()
+    command = EnableWebhookEndpoint(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("EnableWebhookEndpoint", request),
+        webhook_endpoint_id=WebhookEndpointId(
+            fields.text("webhook_endpoint_id", request.webhook_endpoint_id)
+        ),
+    )
+    fields.check()
+    return command
+
+
+def enable_to_wire(endpoint: WebhookEndpoint) -> pb.EnableWebhookEndpointResponse:
+    return pb.EnableWebhookEndpointResponse(webhook_endpoint=endpoint_to_wire(endpoint))
+
+
 def disable_from_wire(request: pb.DisableWebhookEndpointRequest) -> DisableWebhookEndpoint:
     fields = Fields()
     command = DisableWebhookEndpoint(
@@ -98,9 +174,29 @@ def endpoint_to_wire(endpoint: WebhookEndpoint) -> pb.WebhookEndpoint:
         webhook_endpoint_id=endpoint.webhook_endpoint_id,
         url=endpoint.url,
         event_types=[one.value for one in endpoint.event_types],
+        header_names=endpoint.header_names,
         create_time=timestamp(endpoint.create_time),
         disable_time=optional_timestamp(endpoint.disable_time),
+        disable_reason=_REASONS_TO_WIRE[endpoint.disable_reason],
     )
+
+
+def _headers(fields: Fields, path: str, headers: Sequence[pb.CustomHeader]) -> tuple[Header, ...]:
+    if len(headers) > HEADERS_MAX:
+        fields.add(path, f"must be at most {HEADERS_MAX}")
+    found: dict[str, Header] = {}
+    for place, header in enumerate(headers[:HEADERS_MAX]):
+        name, at = header.name.lower(), f"{path}[{place}]"
+        if not _HEADER_NAME.fullmatch(name):
+            fields.add(f"{at}.name", "must be 1 to 64 of A-Z a-z 0-9 and -")
+        elif is_reserved(name):
+            fields.add(f"{at}.name", "is set by Purser or by HTTP itself")
+        elif name in found:
+            fields.add(f"{at}.name", "is there twice")
+        if not _HEADER_VALUE.fullmatch(header.value):
+            fields.add(f"{at}.value", "must be 1 to 1000 printable ASCII characters, no space at either end")
+        found[name] = Header(name=name, value=header.value)
+    return tuple(found.values())
 
 
 def _url(fields: Fields, url: str) -> str:

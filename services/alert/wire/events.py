@@ -2,7 +2,7 @@
 """Events of Contract on the wire, and the types that endpoints ask for."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from meshkit.rpc.fields import Fields
@@ -13,6 +13,7 @@ from services.alert.domain.commands import PublishEvent
 from services.alert.domain.event import (
     ALERT_EVENTS,
     PUBLISHED_EVENTS,
+    TOLD_EVENTS,
     EventId,
     EventType,
     Occurrence,
@@ -20,6 +21,7 @@ from services.alert.domain.event import (
 
 DATA_LENGTH_MAX: Final = 65_536
 _ALL: Final = {one.value: one for one in EventType}
+TOLD: Final = {one.value: one for one in TOLD_EVENTS}
 _PUBLISHED: Final = {one.value: one for one in PUBLISHED_EVENTS}
 
 
@@ -40,18 +42,20 @@ def publish_from_wire(request: pb.PublishEventRequest) -> PublishEvent:
     return command
 
 
-def event_types_from_wire(fields: Fields, names: Iterable[str]) -> tuple[EventType, ...]:
+def event_types_from_wire(fields: Fields, path: str, names: Iterable[str]) -> tuple[EventType, ...]:
     """Return the types that an endpoint asks for, each once, in one order; the alerts if it names none."""
-    return known_types(fields, names) or ALERT_EVENTS
+    return known_types(fields, names, path=path, known=TOLD) or ALERT_EVENTS
 
 
-def known_types(fields: Fields, names: Iterable[str]) -> tuple[EventType, ...]:
+def known_types(
+    fields: Fields, names: Iterable[str], *, path: str = "event_types", known: Mapping[str, EventType] = _ALL
+) -> tuple[EventType, ...]:
     """Return the types with these names, each once, in one order."""
-    asked = {_event_type(fields, f"event_types[{place}]", name, _ALL) for place, name in enumerate(names)}
+    asked = {_event_type(fields, f"{path}[{place}]", name, known) for place, name in enumerate(names)}
     return tuple(one for one in EventType if one in asked)
 
 
-def _event_type(fields: Fields, field: str, name: str, known: dict[str, EventType]) -> EventType:
+def _event_type(fields: Fields, field: str, name: str, known: Mapping[str, EventType]) -> EventType:
     if name not in known:
         fields.add(field, f"must be one of {', '.join(known)}")
     return known.get(name, next(iter(known.values())))

@@ -12,7 +12,7 @@ from services.alert.domain.alert import CustomerId
 from services.alert.domain.event import Event
 from services.alert.domain.feed import FeedEnd, FeedPage, Start
 from services.alert.domain.queries import FindEvents
-from services.alert.wire.events import known_types
+from services.alert.wire.events import TOLD, known_types
 
 _CURSOR: Final = {"list": "events"}
 
@@ -54,7 +54,7 @@ def watch_to_wire(page: FeedPage) -> Iterator[pb.WatchEventsResponse]:
 def _query(fields: Fields, request: pb.ListEventsRequest | pb.WatchEventsRequest) -> FindEvents:
     return FindEvents(
         customer_id=CustomerId(fields.text("customer_id", request.customer_id, required=False)),
-        event_types=known_types(fields, request.event_types),
+        event_types=known_types(fields, request.event_types, known=TOLD),
     )
 
 

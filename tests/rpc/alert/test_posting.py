@@ -37,6 +37,7 @@ from tests.support.alert import (
     running_receiver,
     until_delivery,
 )
+from tests.support.alert_store import Courier
 from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
 
@@ -176,7 +177,14 @@ async def test_a_crash_between_posting_and_recording_posts_again_with_the_same_i
     real = HttpPoster(CheckedTargets(LOCAL, allow_private=True), connections_max=1, tls=None)
     engine = open_engine(databases.url("alert"), application_name="crashing")
     store = PostgresStore(engine, wall=wall, ids=Ids(wall), keyring=a_keyring())
-    crashing = DeliveryAttempts(store=store, poster=CrashingPoster(), wall=wall, jitter=lambda: 1.0)
+    crashing = DeliveryAttempts(
+        store=store,
+        poster=CrashingPoster(),
+        wall=wall,
+        jitter=lambda: 1.0,
+        ids=Ids(wall),
+        courier=Courier(),
+    )
     ((_, delivery_id),) = await crashing.due(per_endpoint_max=4)
     with pytest.raises(Crash):
         await crashing.attempt(delivery_id)

@@ -170,7 +170,7 @@ async def test_nothing_is_due_for_a_disabled_endpoint_and_what_waited_has_failed
     async with store.transaction() as tx:
         await tx.deliveries.accepted(attempt, Answer(status_code=204), at=JUNE)
         endpoint = await tx.endpoints.lock(END_1)
-        await tx.endpoints.disable(replace(endpoint, disable_time=JUNE))
+        await tx.endpoints.disable(replace(endpoint, disable_time=JUNE), missed_after=0)
         await tx.deliveries.fail_pending(END_1, error="the endpoint is disabled")
 
     assert await due(store) == ["dlv_002_001"]

@@ -25,22 +25,13 @@ from services.alert.webhooks.resolver import SystemResolver
 from services.alert.webhooks.targets import CheckedTargets
 from tests.support.alert import JUNE
 from tests.support.alert_store import (
+    Courier,
     a_new_delivery,
     an_alert_row,
     an_endpoint_row,
     an_observation,
     keep,
 )
-
-
-class Courier:
-    """Counts how often it is woken."""
-
-    def __init__(self) -> None:
-        self.woken = 0
-
-    def wake(self) -> None:
-        self.woken += 1
 
 
 @pytest.fixture
@@ -51,7 +42,15 @@ def crossings(store: PostgresStore, wall: ManualClock) -> Crossings:
 @pytest.fixture
 def endpoints(store: PostgresStore, wall: ManualClock) -> Endpoints:
     targets = CheckedTargets(SystemResolver(), allow_private=True)
-    return Endpoints(store=store, targets=targets, wall=wall, ids=Ids(wall), randomness=bytes)
+    return Endpoints(
+        store=store,
+        targets=targets,
+        wall=wall,
+        ids=Ids(wall),
+        randomness=bytes,
+        courier=Courier(),
+        replayer=Courier(),
+    )
 
 
 async def told(store: PostgresStore) -> list[Delivery]:

@@ -9,17 +9,23 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from services.alert.domain.endpoint import (
+    FAILING_MAX,
+    FAILURES_APART_MAX,
     ROTATION_OVERLAP,
     SIGNATURES_MAX,
+    Failures,
     Secret,
     SecretId,
     WebhookEndpointId,
+    is_reserved,
+    next_failure,
     secret_text,
     signing_secrets,
 )
 from services.alert.webhooks.signature import signed_headers
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
 
 
 @pytest.fixture
@@ -102,3 +108,32 @@ def test_during_a_rotation_either_secret_verifies_and_no_other(just_now: datetim
     with pytest.raises(WebhookVerificationError):
         Webhook(a_secret(3).text).verify(BODY, headers)
     assert len(headers["webhook-signature"].split(" ")) == 2
+
+
+def test_failures_without_a_success_are_one_row_until_they_last_three_days() -> None:
+    row = next_failure(None, at=NOW)
+    assert row == Failures(since_time=NOW, latest_time=NOW)
+    row = next_failure(row, at=NOW + timedelta(days=1, hours=12))
+    assert row == Failures(since_time=NOW, latest_time=NOW + timedelta(days=1, hours=12))
+
+    assert not next_failure(row, at=NOW + FAILING_MAX - TICK).is_too_long()
+    assert next_failure(row, at=NOW + FAILING_MAX).is_too_long()
+
+
+def test_failures_two_days_apart_do_not_belong_together() -> None:
+    first = next_failure(None, at=NOW)
+
+    assert next_failure(first, at=NOW + FAILURES_APART_MAX - TICK).since_time == NOW
+    assert next_failure(first, at=NOW + FAILURES_APART_MAX).since_time == NOW + FAILURES_APART_MAX
+
+
+def test_a_late_record_does_not_move_the_latest_failure_back() -> None:
+    later = next_failure(next_failure(None, at=NOW), at=NOW + timedelta(hours=1))
+
+    assert next_failure(later, at=NOW + timedelta(minutes=1)) == later
+
+
+@pytest.mark.parametrize("name", ["content-type", "user-agent", "host", "webhook-id", "webhook-", "te"])
+def test_headers_that_requests_have_anyway_are_reserved(name: str) -> None:
+    assert is_reserved(name)
+    assert not is_reserved(f"x-{name}")

@@ -26,6 +26,13 @@ class AlertState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ALERT_STATE_OK: _ClassVar[AlertState]
     ALERT_STATE_IN_ALARM: _ClassVar[AlertState]
 
+class DisableReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DISABLE_REASON_UNSPECIFIED: _ClassVar[DisableReason]
+    DISABLE_REASON_OPERATOR: _ClassVar[DisableReason]
+    DISABLE_REASON_GONE: _ClassVar[DisableReason]
+    DISABLE_REASON_FAILING: _ClassVar[DisableReason]
+
 class DeliveryStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     DELIVERY_STATUS_UNSPECIFIED: _ClassVar[DeliveryStatus]
@@ -39,6 +46,10 @@ ALERT_STATE_UNSPECIFIED: AlertState
 ALERT_STATE_EVALUATING: AlertState
 ALERT_STATE_OK: AlertState
 ALERT_STATE_IN_ALARM: AlertState
+DISABLE_REASON_UNSPECIFIED: DisableReason
+DISABLE_REASON_OPERATOR: DisableReason
+DISABLE_REASON_GONE: DisableReason
+DISABLE_REASON_FAILING: DisableReason
 DELIVERY_STATUS_UNSPECIFIED: DeliveryStatus
 DELIVERY_STATUS_PENDING: DeliveryStatus
 DELIVERY_STATUS_DELIVERED: DeliveryStatus
@@ -273,28 +284,42 @@ class GetAlertStateResponse(_message.Message):
     def __init__(self, statuses: _Optional[_Iterable[_Union[AlertStatus, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class WebhookEndpoint(_message.Message):
-    __slots__ = ("webhook_endpoint_id", "url", "create_time", "disable_time", "event_types")
+    __slots__ = ("webhook_endpoint_id", "url", "create_time", "disable_time", "event_types", "header_names", "disable_reason")
     WEBHOOK_ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
     URL_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     DISABLE_TIME_FIELD_NUMBER: _ClassVar[int]
     EVENT_TYPES_FIELD_NUMBER: _ClassVar[int]
+    HEADER_NAMES_FIELD_NUMBER: _ClassVar[int]
+    DISABLE_REASON_FIELD_NUMBER: _ClassVar[int]
     webhook_endpoint_id: str
     url: str
     create_time: _timestamp_pb2.Timestamp
     disable_time: _timestamp_pb2.Timestamp
     event_types: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, webhook_endpoint_id: _Optional[str] = ..., url: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., disable_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_types: _Optional[_Iterable[str]] = ...) -> None: ...
+    header_names: _containers.RepeatedScalarFieldContainer[str]
+    disable_reason: DisableReason
+    def __init__(self, webhook_endpoint_id: _Optional[str] = ..., url: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., disable_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_types: _Optional[_Iterable[str]] = ..., header_names: _Optional[_Iterable[str]] = ..., disable_reason: _Optional[_Union[DisableReason, str]] = ...) -> None: ...
+
+class CustomHeader(_message.Message):
+    __slots__ = ("name", "value")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: str
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class CreateWebhookEndpointRequest(_message.Message):
-    __slots__ = ("request_id", "url", "event_types")
+    __slots__ = ("request_id", "url", "event_types", "headers")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     URL_FIELD_NUMBER: _ClassVar[int]
     EVENT_TYPES_FIELD_NUMBER: _ClassVar[int]
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     url: str
     event_types: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, request_id: _Optional[str] = ..., url: _Optional[str] = ..., event_types: _Optional[_Iterable[str]] = ...) -> None: ...
+    headers: _containers.RepeatedCompositeFieldContainer[CustomHeader]
+    def __init__(self, request_id: _Optional[str] = ..., url: _Optional[str] = ..., event_types: _Optional[_Iterable[str]] = ..., headers: _Optional[_Iterable[_Union[CustomHeader, _Mapping]]] = ...) -> None: ...
 
 class CreateWebhookEndpointResponse(_message.Message):
     __slots__ = ("webhook_endpoint", "secret")
@@ -335,6 +360,66 @@ class RotateWebhookSecretResponse(_message.Message):
     secret: str
     previous_expire_time: _timestamp_pb2.Timestamp
     def __init__(self, secret: _Optional[str] = ..., previous_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class UpdateWebhookEndpointRequest(_message.Message):
+    __slots__ = ("request_id", "webhook_endpoint_id", "url", "event_types", "headers")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    WEBHOOK_ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TYPES_FIELD_NUMBER: _ClassVar[int]
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    webhook_endpoint_id: str
+    url: str
+    event_types: EventTypes
+    headers: CustomHeaders
+    def __init__(self, request_id: _Optional[str] = ..., webhook_endpoint_id: _Optional[str] = ..., url: _Optional[str] = ..., event_types: _Optional[_Union[EventTypes, _Mapping]] = ..., headers: _Optional[_Union[CustomHeaders, _Mapping]] = ...) -> None: ...
+
+class EventTypes(_message.Message):
+    __slots__ = ("event_types",)
+    EVENT_TYPES_FIELD_NUMBER: _ClassVar[int]
+    event_types: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, event_types: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CustomHeaders(_message.Message):
+    __slots__ = ("headers",)
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    headers: _containers.RepeatedCompositeFieldContainer[CustomHeader]
+    def __init__(self, headers: _Optional[_Iterable[_Union[CustomHeader, _Mapping]]] = ...) -> None: ...
+
+class UpdateWebhookEndpointResponse(_message.Message):
+    __slots__ = ("webhook_endpoint",)
+    WEBHOOK_ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    webhook_endpoint: WebhookEndpoint
+    def __init__(self, webhook_endpoint: _Optional[_Union[WebhookEndpoint, _Mapping]] = ...) -> None: ...
+
+class TestWebhookEndpointRequest(_message.Message):
+    __slots__ = ("request_id", "webhook_endpoint_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    WEBHOOK_ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    webhook_endpoint_id: str
+    def __init__(self, request_id: _Optional[str] = ..., webhook_endpoint_id: _Optional[str] = ...) -> None: ...
+
+class TestWebhookEndpointResponse(_message.Message):
+    __slots__ = ("delivery",)
+    DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    delivery: Delivery
+    def __init__(self, delivery: _Optional[_Union[Delivery, _Mapping]] = ...) -> None: ...
+
+class EnableWebhookEndpointRequest(_message.Message):
+    __slots__ = ("request_id", "webhook_endpoint_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    WEBHOOK_ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    webhook_endpoint_id: str
+    def __init__(self, request_id: _Optional[str] = ..., webhook_endpoint_id: _Optional[str] = ...) -> None: ...
+
+class EnableWebhookEndpointResponse(_message.Message):
+    __slots__ = ("webhook_endpoint",)
+    WEBHOOK_ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    webhook_endpoint: WebhookEndpoint
+    def __init__(self, webhook_endpoint: _Optional[_Union[WebhookEndpoint, _Mapping]] = ...) -> None: ...
 
 class DisableWebhookEndpointRequest(_message.Message):
     __slots__ = ("request_id", "webhook_endpoint_id")
@@ -379,16 +464,20 @@ class Delivery(_message.Message):
     def __init__(self, delivery_id: _Optional[str] = ..., webhook_endpoint_id: _Optional[str] = ..., webhook_id: _Optional[str] = ..., event_type: _Optional[str] = ..., status: _Optional[_Union[DeliveryStatus, str]] = ..., attempts: _Optional[int] = ..., last_status_code: _Optional[int] = ..., last_error: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deliver_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., next_attempt_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., payload: _Optional[str] = ...) -> None: ...
 
 class ListDeliveriesRequest(_message.Message):
-    __slots__ = ("webhook_endpoint_id", "alert_id", "page_size", "page_token")
+    __slots__ = ("webhook_endpoint_id", "alert_id", "page_size", "page_token", "event_types", "status")
     WEBHOOK_ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
     ALERT_ID_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TYPES_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
     webhook_endpoint_id: str
     alert_id: str
     page_size: int
     page_token: str
-    def __init__(self, webhook_endpoint_id: _Optional[str] = ..., alert_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    event_types: _containers.RepeatedScalarFieldContainer[str]
+    status: DeliveryStatus
+    def __init__(self, webhook_endpoint_id: _Optional[str] = ..., alert_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., event_types: _Optional[_Iterable[str]] = ..., status: _Optional[_Union[DeliveryStatus, str]] = ...) -> None: ...
 
 class ListDeliveriesResponse(_message.Message):
     __slots__ = ("deliveries", "next_page_token")
@@ -411,3 +500,25 @@ class ReplayDeliveryResponse(_message.Message):
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
     delivery: Delivery
     def __init__(self, delivery: _Optional[_Union[Delivery, _Mapping]] = ...) -> None: ...
+
+class ReplayDeliveriesRequest(_message.Message):
+    __slots__ = ("request_id", "webhook_endpoint_id", "event_types", "start_time", "end_time", "failed_only")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    WEBHOOK_ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TYPES_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    FAILED_ONLY_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    webhook_endpoint_id: str
+    event_types: _containers.RepeatedScalarFieldContainer[str]
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    failed_only: bool
+    def __init__(self, request_id: _Optional[str] = ..., webhook_endpoint_id: _Optional[str] = ..., event_types: _Optional[_Iterable[str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., failed_only: _Optional[bool] = ...) -> None: ...
+
+class ReplayDeliveriesResponse(_message.Message):
+    __slots__ = ("webhook_endpoint_ids",)
+    WEBHOOK_ENDPOINT_IDS_FIELD_NUMBER: _ClassVar[int]
+    webhook_endpoint_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, webhook_endpoint_ids: _Optional[_Iterable[str]] = ...) -> None: ...

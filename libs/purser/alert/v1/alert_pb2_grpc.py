@@ -103,6 +103,21 @@ class AlertServiceStub:
                 request_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.RotateWebhookSecretRequest.SerializeToString,
                 response_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.RotateWebhookSecretResponse.FromString,
                 _registered_method=True)
+        self.UpdateWebhookEndpoint = channel.unary_unary(
+                '/purser.alert.v1.AlertService/UpdateWebhookEndpoint',
+                request_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.UpdateWebhookEndpointRequest.SerializeToString,
+                response_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.UpdateWebhookEndpointResponse.FromString,
+                _registered_method=True)
+        self.TestWebhookEndpoint = channel.unary_unary(
+                '/purser.alert.v1.AlertService/TestWebhookEndpoint',
+                request_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.TestWebhookEndpointRequest.SerializeToString,
+                response_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.TestWebhookEndpointResponse.FromString,
+                _registered_method=True)
+        self.EnableWebhookEndpoint = channel.unary_unary(
+                '/purser.alert.v1.AlertService/EnableWebhookEndpoint',
+                request_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.EnableWebhookEndpointRequest.SerializeToString,
+                response_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.EnableWebhookEndpointResponse.FromString,
+                _registered_method=True)
         self.DisableWebhookEndpoint = channel.unary_unary(
                 '/purser.alert.v1.AlertService/DisableWebhookEndpoint',
                 request_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.DisableWebhookEndpointRequest.SerializeToString,
@@ -117,6 +132,11 @@ class AlertServiceStub:
                 '/purser.alert.v1.AlertService/ReplayDelivery',
                 request_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.ReplayDeliveryRequest.SerializeToString,
                 response_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.ReplayDeliveryResponse.FromString,
+                _registered_method=True)
+        self.ReplayDeliveries = channel.unary_unary(
+                '/purser.alert.v1.AlertService/ReplayDeliveries',
+                request_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.ReplayDeliveriesRequest.SerializeToString,
+                response_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.ReplayDeliveriesResponse.FromString,
                 _registered_method=True)
 
 
@@ -236,9 +256,37 @@ class AlertServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateWebhookEndpoint(self, request, context):
+        """Changes where and what is posted from now on, also of deliveries that are pending. Idempotent by request_id.
+        Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND); WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION), as of
+        CreateWebhookEndpoint.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TestWebhookEndpoint(self, request, context):
+        """Posts one event of the type "webhook.test" to an endpoint, whatever types it wants, like any other: signed, retried and
+        listed by ListDeliveries. It is not in the feed. Idempotent by request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND
+        (NOT_FOUND); WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EnableWebhookEndpoint(self, request, context):
+        """Posts to a disabled endpoint again, and everything that it missed: what was pending when it was disabled, what it had
+        refused before (up to two days, and as long as it had only failed), and the events of its types since then, at most 90
+        days. That is posted in order, in the background, a few at a time. Idempotent by request_id; enabling an enabled one
+        changes nothing. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DisableWebhookEndpoint(self, request, context):
-        """Stops posting to an endpoint; its pending deliveries fail. Idempotent by request_id; disabling it again changes
-        nothing. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+        """Stops posting to an endpoint until EnableWebhookEndpoint; its pending deliveries fail. Idempotent by request_id;
+        disabling it again changes nothing. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -255,6 +303,15 @@ class AlertServiceServicer:
         """Posts a finished delivery again, for up to 2 more days, with the same webhook id and the same body. Idempotent by
         request_id. Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
         DELIVERY_STILL_PENDING, WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayDeliveries(self, request, context):
+        """Posts many finished deliveries again, like ReplayDelivery: all that were created in a range of time, or those of them that
+        failed. That is done in the background, in order, a few at a time, and goes on after a crash. Idempotent by
+        request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND); WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -328,6 +385,21 @@ def add_AlertServiceServicer_to_server(servicer, server):
                     request_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.RotateWebhookSecretRequest.FromString,
                     response_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.RotateWebhookSecretResponse.SerializeToString,
             ),
+            'UpdateWebhookEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateWebhookEndpoint,
+                    request_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.UpdateWebhookEndpointRequest.FromString,
+                    response_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.UpdateWebhookEndpointResponse.SerializeToString,
+            ),
+            'TestWebhookEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.TestWebhookEndpoint,
+                    request_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.TestWebhookEndpointRequest.FromString,
+                    response_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.TestWebhookEndpointResponse.SerializeToString,
+            ),
+            'EnableWebhookEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnableWebhookEndpoint,
+                    request_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.EnableWebhookEndpointRequest.FromString,
+                    response_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.EnableWebhookEndpointResponse.SerializeToString,
+            ),
             'DisableWebhookEndpoint': grpc.unary_unary_rpc_method_handler(
                     servicer.DisableWebhookEndpoint,
                     request_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.DisableWebhookEndpointRequest.FromString,
@@ -342,6 +414,11 @@ def add_AlertServiceServicer_to_server(servicer, server):
                     servicer.ReplayDelivery,
                     request_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.ReplayDeliveryRequest.FromString,
                     response_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.ReplayDeliveryResponse.SerializeToString,
+            ),
+            'ReplayDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayDeliveries,
+                    request_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.ReplayDeliveriesRequest.FromString,
+                    response_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.ReplayDeliveriesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -710,6 +787,87 @@ class AlertService:
             _registered_method=True)
 
     @staticmethod
+    def UpdateWebhookEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.alert.v1.AlertService/UpdateWebhookEndpoint',
+            purser_dot_alert_dot_v1_dot_alert__pb2.UpdateWebhookEndpointRequest.SerializeToString,
+            purser_dot_alert_dot_v1_dot_alert__pb2.UpdateWebhookEndpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TestWebhookEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.alert.v1.AlertService/TestWebhookEndpoint',
+            purser_dot_alert_dot_v1_dot_alert__pb2.TestWebhookEndpointRequest.SerializeToString,
+            purser_dot_alert_dot_v1_dot_alert__pb2.TestWebhookEndpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnableWebhookEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.alert.v1.AlertService/EnableWebhookEndpoint',
+            purser_dot_alert_dot_v1_dot_alert__pb2.EnableWebhookEndpointRequest.SerializeToString,
+            purser_dot_alert_dot_v1_dot_alert__pb2.EnableWebhookEndpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def DisableWebhookEndpoint(request,
             target,
             options=(),
@@ -780,6 +938,33 @@ class AlertService:
             '/purser.alert.v1.AlertService/ReplayDelivery',
             purser_dot_alert_dot_v1_dot_alert__pb2.ReplayDeliveryRequest.SerializeToString,
             purser_dot_alert_dot_v1_dot_alert__pb2.ReplayDeliveryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.alert.v1.AlertService/ReplayDeliveries',
+            purser_dot_alert_dot_v1_dot_alert__pb2.ReplayDeliveriesRequest.SerializeToString,
+            purser_dot_alert_dot_v1_dot_alert__pb2.ReplayDeliveriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

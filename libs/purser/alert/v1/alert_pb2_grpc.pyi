@@ -90,9 +90,25 @@ class AlertServiceStub:
     request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND). Of a repeated request: WEBHOOK_SECRET_UNREADABLE
     (FAILED_PRECONDITION) if no configured key decrypts the stored secret.
     """
+    UpdateWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_alert_pb2.UpdateWebhookEndpointRequest, _alert_pb2.UpdateWebhookEndpointResponse]
+    """Changes where and what is posted from now on, also of deliveries that are pending. Idempotent by request_id.
+    Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND); WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION), as of
+    CreateWebhookEndpoint.
+    """
+    TestWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_alert_pb2.TestWebhookEndpointRequest, _alert_pb2.TestWebhookEndpointResponse]
+    """Posts one event of the type "webhook.test" to an endpoint, whatever types it wants, like any other: signed, retried and
+    listed by ListDeliveries. It is not in the feed. Idempotent by request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND
+    (NOT_FOUND); WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
+    """
+    EnableWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_alert_pb2.EnableWebhookEndpointRequest, _alert_pb2.EnableWebhookEndpointResponse]
+    """Posts to a disabled endpoint again, and everything that it missed: what was pending when it was disabled, what it had
+    refused before (up to two days, and as long as it had only failed), and the events of its types since then, at most 90
+    days. That is posted in order, in the background, a few at a time. Idempotent by request_id; enabling an enabled one
+    changes nothing. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+    """
     DisableWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_alert_pb2.DisableWebhookEndpointRequest, _alert_pb2.DisableWebhookEndpointResponse]
-    """Stops posting to an endpoint; its pending deliveries fail. Idempotent by request_id; disabling it again changes
-    nothing. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+    """Stops posting to an endpoint until EnableWebhookEndpoint; its pending deliveries fail. Idempotent by request_id;
+    disabling it again changes nothing. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
     """
     ListDeliveries: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ListDeliveriesRequest, _alert_pb2.ListDeliveriesResponse]
     """Lists deliveries, newest first."""
@@ -100,6 +116,11 @@ class AlertServiceStub:
     """Posts a finished delivery again, for up to 2 more days, with the same webhook id and the same body. Idempotent by
     request_id. Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
     DELIVERY_STILL_PENDING, WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
+    """
+    ReplayDeliveries: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ReplayDeliveriesRequest, _alert_pb2.ReplayDeliveriesResponse]
+    """Posts many finished deliveries again, like ReplayDelivery: all that were created in a range of time, or those of them that
+    failed. That is done in the background, in order, a few at a time, and goes on after a crash. Idempotent by
+    request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND); WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
     """
 
 @_typing.type_check_only
@@ -164,9 +185,25 @@ class AlertServiceAsyncStub(AlertServiceStub):
     request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND). Of a repeated request: WEBHOOK_SECRET_UNREADABLE
     (FAILED_PRECONDITION) if no configured key decrypts the stored secret.
     """
+    UpdateWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_alert_pb2.UpdateWebhookEndpointRequest, _alert_pb2.UpdateWebhookEndpointResponse]  # type: ignore[assignment]
+    """Changes where and what is posted from now on, also of deliveries that are pending. Idempotent by request_id.
+    Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND); WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION), as of
+    CreateWebhookEndpoint.
+    """
+    TestWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_alert_pb2.TestWebhookEndpointRequest, _alert_pb2.TestWebhookEndpointResponse]  # type: ignore[assignment]
+    """Posts one event of the type "webhook.test" to an endpoint, whatever types it wants, like any other: signed, retried and
+    listed by ListDeliveries. It is not in the feed. Idempotent by request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND
+    (NOT_FOUND); WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
+    """
+    EnableWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_alert_pb2.EnableWebhookEndpointRequest, _alert_pb2.EnableWebhookEndpointResponse]  # type: ignore[assignment]
+    """Posts to a disabled endpoint again, and everything that it missed: what was pending when it was disabled, what it had
+    refused before (up to two days, and as long as it had only failed), and the events of its types since then, at most 90
+    days. That is posted in order, in the background, a few at a time. Idempotent by request_id; enabling an enabled one
+    changes nothing. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+    """
     DisableWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_alert_pb2.DisableWebhookEndpointRequest, _alert_pb2.DisableWebhookEndpointResponse]  # type: ignore[assignment]
-    """Stops posting to an endpoint; its pending deliveries fail. Idempotent by request_id; disabling it again changes
-    nothing. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+    """Stops posting to an endpoint until EnableWebhookEndpoint; its pending deliveries fail. Idempotent by request_id;
+    disabling it again changes nothing. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
     """
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_alert_pb2.ListDeliveriesRequest, _alert_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
     """Lists deliveries, newest first."""
@@ -174,6 +211,11 @@ class AlertServiceAsyncStub(AlertServiceStub):
     """Posts a finished delivery again, for up to 2 more days, with the same webhook id and the same body. Idempotent by
     request_id. Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
     DELIVERY_STILL_PENDING, WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
+    """
+    ReplayDeliveries: _aio.UnaryUnaryMultiCallable[_alert_pb2.ReplayDeliveriesRequest, _alert_pb2.ReplayDeliveriesResponse]  # type: ignore[assignment]
+    """Posts many finished deliveries again, like ReplayDelivery: all that were created in a range of time, or those of them that
+    failed. That is done in the background, in order, a few at a time, and goes on after a crash. Idempotent by
+    request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND); WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
     """
 
 class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -315,13 +357,47 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def UpdateWebhookEndpoint(
+        self,
+        request: _alert_pb2.UpdateWebhookEndpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_alert_pb2.UpdateWebhookEndpointResponse, _abc.Awaitable[_alert_pb2.UpdateWebhookEndpointResponse]]:
+        """Changes where and what is posted from now on, also of deliveries that are pending. Idempotent by request_id.
+        Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND); WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION), as of
+        CreateWebhookEndpoint.
+        """
+
+    @_abc_1.abstractmethod
+    def TestWebhookEndpoint(
+        self,
+        request: _alert_pb2.TestWebhookEndpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_alert_pb2.TestWebhookEndpointResponse, _abc.Awaitable[_alert_pb2.TestWebhookEndpointResponse]]:
+        """Posts one event of the type "webhook.test" to an endpoint, whatever types it wants, like any other: signed, retried and
+        listed by ListDeliveries. It is not in the feed. Idempotent by request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND
+        (NOT_FOUND); WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def EnableWebhookEndpoint(
+        self,
+        request: _alert_pb2.EnableWebhookEndpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_alert_pb2.EnableWebhookEndpointResponse, _abc.Awaitable[_alert_pb2.EnableWebhookEndpointResponse]]:
+        """Posts to a disabled endpoint again, and everything that it missed: what was pending when it was disabled, what it had
+        refused before (up to two days, and as long as it had only failed), and the events of its types since then, at most 90
+        days. That is posted in order, in the background, a few at a time. Idempotent by request_id; enabling an enabled one
+        changes nothing. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
     def DisableWebhookEndpoint(
         self,
         request: _alert_pb2.DisableWebhookEndpointRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.DisableWebhookEndpointResponse, _abc.Awaitable[_alert_pb2.DisableWebhookEndpointResponse]]:
-        """Stops posting to an endpoint; its pending deliveries fail. Idempotent by request_id; disabling it again changes
-        nothing. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+        """Stops posting to an endpoint until EnableWebhookEndpoint; its pending deliveries fail. Idempotent by request_id;
+        disabling it again changes nothing. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
@@ -341,6 +417,17 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         """Posts a finished delivery again, for up to 2 more days, with the same webhook id and the same body. Idempotent by
         request_id. Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
         DELIVERY_STILL_PENDING, WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def ReplayDeliveries(
+        self,
+        request: _alert_pb2.ReplayDeliveriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_alert_pb2.ReplayDeliveriesResponse, _abc.Awaitable[_alert_pb2.ReplayDeliveriesResponse]]:
+        """Posts many finished deliveries again, like ReplayDelivery: all that were created in a range of time, or those of them that
+        failed. That is done in the background, in order, a few at a time, and goes on after a crash. Idempotent by
+        request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND); WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
         """
 
 def add_AlertServiceServicer_to_server(servicer: AlertServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Statements about endpoints that fail, in separate rows, so that writers of events do not wait for them."""
+
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.alert.domain.endpoint import Failures, WebhookEndpointId, next_failure
+from services.alert.tables import endpoint_failures as failures
+
+
+class StoredFailures:
+    """An endpoint has a row while its attempts fail. Lock it before a delivery."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def lock(self, webhook_endpoint_id: WebhookEndpointId) -> Failures | None:
+        """Return the row of failures, locked until the commit; None if the last attempt did not fail."""
+        wanted = select(failures).where(failures.c.webhook_endpoint_id == webhook_endpoint_id)
+        row = (await self._connection.execute(wanted.with_for_update())).first()
+        return None if row is None else Failures(since_time=row.since_time, latest_time=row.latest_time)
+
+    async def add(self, webhook_endpoint_id: WebhookEndpointId, *, at: datetime) -> Failures:
+        """Add a failure. Returns the row of failures."""
+        before = await self.lock(webhook_endpoint_id)
+        after = next_failure(before, at=at)
+        values = {"since_time": after.since_time, "latest_time": after.latest_time}
+        added = insert(failures).values(webhook_endpoint_id=webhook_endpoint_id, **values)
+        await self._connection.execute(
+            added.on_conflict_do_update(index_elements=[failures.c.webhook_endpoint_id], set_=values)
+        )
+        return after
+
+    async def end(self, webhook_endpoint_id: WebhookEndpointId) -> None:
+        """Forget the failures, after a success or when the endpoint is enabled."""
+        await self._connection.execute(
+            delete(failures).where(failures.c.webhook_endpoint_id == webhook_endpoint_id)
+        )
