@@ -45,6 +45,7 @@ from services.ledger.operations.usage.reads import UsageReads
 from services.ledger.operations.usage.rerates import Rerates
 from services.ledger.operations.usage.rerating import Rerating
 from services.ledger.operations.usage.summing import Summing
+from services.ledger.operations.watch_sweeps import WatchSweeping
 from services.ledger.peers import AlertPeer, ContractPeer
 from services.ledger.relay import Deliveries
 from services.ledger.server import admin, gate, peer, usage
@@ -97,14 +98,18 @@ async def open_service(
         retention = Retention(store=store, clock=clock, wall=wall)
         rerating = Rerating(store=store, clock=clock, wall=wall, ids=ids, relay=relay)
 
+        sweeping = WatchSweeping(store=store, clock=clock, ids=ids, relay=relay)
+
         async def run_due(at: datetime) -> None:
             await settlement.run_due(at)
+            await sweeping.run()
             await rerating.run()
 
         service.start_periodic(
             # May run late: every call first settles what it asks about. This is for customers nobody asks about,
             # and for their alerts.
             PeriodicTask("due", lambda: settlement.run_due(clock.now()), settings.sweep_seconds),
+            PeriodicTask("watch_sweeps", sweeping.run, settings.sweep_seconds),
             PeriodicTask("rerate", rerating.run, settings.sweep_seconds),
             PeriodicTask("forget", retention.run, FORGET_SECONDS),
             PeriodicTask("add_up", summing.add_up_written, ADD_UP_SECONDS),

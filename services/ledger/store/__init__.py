@@ -57,6 +57,7 @@ from services.ledger.store.usage.rerate_meters import RerateMeters
 from services.ledger.store.usage.rollups import Rollups
 from services.ledger.store.usage.sums import UsageTotals
 from services.ledger.store.usage.uncharged_events import UnchargedEvents
+from services.ledger.store.watch_sweeps import WatchSweeps
 
 T = TypeVar("T")
 
@@ -86,6 +87,7 @@ class Transaction:
         self.seat_changes = SeatChanges(connection, self.audit)
         self.seat_plans = SeatPlans(connection)
         self.copy_repairs = CopyRepairs(connection, self.audit)
+        self.watch_sweeps = WatchSweeps(connection)
         self.caps = Caps(connection)
         self.reports = Reports(connection)
         self.retention = Retention(connection)

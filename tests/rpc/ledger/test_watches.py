@@ -291,11 +291,10 @@ async def test_what_one_user_spends_is_told_of_no_other(
     await watched.watch(100, customer_id="", **SPEND)
 
     await watched.debit(10, user="bob")
-    before = await _told(watched, alert)
+    await watched.debit(80, user="bob")
     await watched.debit(1, user="ann")
 
-    assert before == []
-    assert await _told(watched, alert) == [("ann", True, 121, 1)]
+    assert sorted(await _told(watched, alert)) == [("ann", True, 121, 1), ("bob", True, 110, 1)]
 
 
 async def test_a_balance_that_hovers_around_its_threshold_is_one_alarm(
@@ -335,14 +334,14 @@ async def test_a_pool_that_was_never_granted_anything_is_not_low(
     watched: RunningLedger, alert: RecordingAlert, customer_id: str
 ) -> None:
     await watched.tell_customer("cus_globex", "globex")
-    await watched.watch(500, customer_id=customer_id)
-    await watched.top_up(500, customer="globex", effective_time=timestamp(JUNE + 5 * DAY))
+    await watched.watch(300, customer_id=customer_id)
+    await watched.top_up(300, customer="globex", effective_time=timestamp(JUNE + 5 * DAY))
     watched.clock.advance_to(JUNE + 5 * DAY - TICK)
     assert await _told(watched, alert) == []
 
     watched.clock.advance_to(JUNE + 5 * DAY)
 
-    assert await _told(watched, alert) == [("", True, 500, 1)]
+    assert await _told(watched, alert) == [("", True, 300, 1)]
 
 
 async def test_a_pool_that_has_spent_everything_is_low_for_a_new_watch(
@@ -369,3 +368,63 @@ async def test_a_backdated_contract_raises_no_alarm_of_months_that_are_over(
     )
 
     assert (await _told(watched, alert))[before:] == ([("", False, 400, 1)] if customer_id else [])
+
+
+async def test_a_new_watch_on_everybody_finds_those_who_are_past_it_and_tells_of_no_other(
+    watched: RunningLedger, alert: RecordingAlert
+) -> None:
+    for number in range(3):
+        await watched.tell_customer(f"cus_{number}", f"c{number}")
+        await watched.top_up(100 + number, customer=f"c{number}")
+    await watched.watch(101, customer_id="")
+
+    await watched.flush()
+
+    assert sorted((one.customer_id, one.in_alarm, one.value_micros // CREDIT) for one in alert.heard) == [
+        ("cus_0", True, 100),
+        ("cus_1", True, 101),
+    ]
+    await watched.flush()
+    assert len(alert.heard) == 2
+
+
+async def test_a_lower_threshold_ends_the_alarms_of_those_who_are_no_longer_past_it(
+    watched: RunningLedger, alert: RecordingAlert
+) -> None:
+    await watched.watch(500, customer_id="")
+    await watched.flush()
+
+    await watched.watch(399, customer_id="", version=2)
+
+    assert await _told(watched, alert) == [("", True, 400, 1), ("", False, 400, 2)]
+
+
+async def test_a_new_spend_watch_on_everybody_finds_each_user_who_is_past_it(
+    watched: RunningLedger, alert: RecordingAlert
+) -> None:
+    await watched.debit(120, user="ann")
+    await watched.debit(119, user="bob")
+
+    await watched.watch(120, customer_id="", **SPEND)
+
+    assert await _told(watched, alert) == [("ann", True, 120, 1)]
+
+
+async def test_a_watch_on_everybody_ignores_spends_of_an_earlier_usage_period(
+    watched: RunningLedger, alert: RecordingAlert
+) -> None:
+    await watched.debit(120, user="ann")
+    watched.clock.advance_to(JULY)
+
+    await watched.watch(120, customer_id="", **SPEND)
+
+    assert await _told(watched, alert) == []
+
+
+async def test_a_watch_on_everybody_that_ended_is_not_observed_any_more(
+    watched: RunningLedger, alert: RecordingAlert
+) -> None:
+    await watched.watch(500, customer_id="")
+    await watched.watch(500, customer_id="", version=2, is_active=False)
+
+    assert await _told(watched, alert) == []

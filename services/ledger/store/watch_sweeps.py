@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which pools a new watch on every customer may be in alarm in, and how far they have been gone through."""
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Final
+
+from services.ledger.domain.credits.grant import CustomerId
+from services.ledger.domain.crossings.sweep import Sweep, SweptPage
+from services.ledger.domain.crossings.watch import WatchKind
+from services.ledger.domain.gate.spend_cap import GroupValue
+from services.ledger.store.connection import Connection
+from services.ledger.store.credits.rows import watch_from_row
+
+_CUSTOMERS: Final = """
+    SELECT customer_id, credit_type_id FROM ledger.pools
+    WHERE credit_type_id = $1 AND customer_id > $2 ORDER BY customer_id LIMIT $3
+"""
+_PAGE: Final = f"""
+    WITH page AS ({_CUSTOMERS}), ended AS (
+        SELECT s.customer_id, s.group_value FROM page p JOIN ledger.watch_states s USING (customer_id, credit_type_id)
+        WHERE s.alert_id = $4 AND s.in_alarm AND s.version < $5
+    )
+"""
+# What an account would have left by its rows; the pool is settled before it is observed.
+_LOW: Final = f"""
+    {_PAGE}
+    SELECT customer_id, NULL AS group_value FROM ended
+    UNION SELECT p.customer_id, NULL FROM page p
+    WHERE EXISTS (
+        SELECT FROM ledger.grants g
+        WHERE g.customer_id = p.customer_id AND g.credit_type_id = p.credit_type_id AND g.effective_time <= $7
+    ) AND $6 >= (
+        SELECT coalesce(sum(g.granted_micros - g.captured_micros - g.expired_micros - g.voided_micros), 0)
+        FROM ledger.grants g
+        WHERE g.customer_id = p.customer_id AND g.credit_type_id = p.credit_type_id AND g.slot_id IS NULL
+            AND (NOT g.is_closed OR g.held_micros > 0) AND g.effective_time <= $7
+            AND (g.expire_time IS NULL OR g.expire_time > $7)
+    )
+"""
+_HIGH: Final = f"""
+    {_PAGE}
+    SELECT customer_id, group_value FROM ended
+    UNION SELECT s.customer_id, s.group_value FROM page p JOIN ledger.spends s USING (customer_id, credit_type_id)
+    WHERE s.group_key = $7 AND ($8 = '' OR s.group_value = $8) AND s.period_spent_micros + s.period_ahead_micros >= $6
+"""
+
+
+class WatchSweeps:
+    """Sweeps of watches on every customer, in one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def next(self) -> Sweep | None:
+        """Return a sweep that is not done; None if there is none."""
+        row = await self._connection.fetchrow(
+            "SELECT w.alert_id, w.version, w.kind, w.customer_id, w.credit_type_id, w.threshold_micros,"
+            " w.rearm_micros, w.group_key, w.group_value,"
+            " CASE WHEN s.version = w.version THEN s.swept_to ELSE '' END AS swept_to"
+            " FROM ledger.watches w LEFT JOIN ledger.watch_sweeps s USING (alert_id)"
+            " WHERE w.is_active AND w.customer_id IS NULL AND (s.version = w.version AND s.is_done) IS NOT TRUE"
+            " ORDER BY w.alert_id LIMIT 1"
+        )
+        return None if row is None else Sweep(watch_from_row(row), row["swept_to"])
+
+    async def page(self, sweep: Sweep, *, at: datetime, customers_max: int) -> SweptPage:
+        """Return what is to be observed of the next customers. at: the time of the balances."""
+        watch = sweep.watch
+        of_page = (watch.credit_type_id, sweep.swept_to, customers_max)
+        last = await self._connection.fetchval(
+            f"SELECT max(customer_id) FROM ({_CUSTOMERS}) AS page", *of_page
+        )
+        about = (*of_page, watch.alert_id, watch.version)
+        if watch.kind is WatchKind.SPEND:
+            of_watch = (watch.threshold.micros, watch.group_key, watch.group_value)
+            rows = await self._connection.fetch(_HIGH, *about, *of_watch)
+        else:
+            rows = await self._connection.fetch(_LOW, *about, watch.threshold.micros, at)
+        found: dict[CustomerId, set[GroupValue]] = defaultdict(set)
+        for row in rows:
+            values = found[row["customer_id"]]
+            if row["group_value"] is not None:
+                values.add((watch.group_key, row["group_value"]))
+        return SweptPage({one: frozenset(values) for one, values in found.items()}, last)
+
+    async def save(self, sweep: Sweep, last: CustomerId | None) -> None:
+        """Record how far a sweep has come. last None: it is done."""
+        await self._connection.execute(
+            "INSERT INTO ledger.watch_sweeps (alert_id, version, swept_to, is_done) VALUES ($1, $2, $3, $4)"
+            " ON CONFLICT (alert_id) DO UPDATE SET version = $2, swept_to = $3, is_done = $4"
+            " WHERE watch_sweeps.version <= $2",
+            sweep.watch.alert_id,
+            sweep.watch.version,
+            sweep.swept_to if last is None else last,
+            last is None,
+        )
