@@ -21,6 +21,7 @@ from rich.markup import escape
 from deploy.local import database, mesh, postgres, secret_keys, seed, story
 from deploy.local.fault import Fault
 from deploy.local.identity import open_identity
+from deploy.local.ports import HOST, free_port
 from deploy.local.stripe import running_stripe
 from meshkit.clock import SystemClock
 
@@ -89,7 +90,7 @@ async def _demo(admin_url: str, folder: Path, logs: Path) -> int:
                 sandbox_start_time=SANDBOX_START_TIME,
                 secret_keys=secret_keys.secret_keys(folder),
                 access=mesh.secured(identity, None),
-                payments=stripe.settings(f"{mesh.HOST}:{mesh.free_port()}"),
+                payments=stripe.settings(f"{HOST}:{free_port()}"),
             ) as running,
         ):
             console.print(

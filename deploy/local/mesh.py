@@ -5,7 +5,6 @@ import asyncio
 import functools
 import importlib
 import os
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -22,16 +21,15 @@ from deploy.local.children import Child
 from deploy.local.database import SERVICES
 from deploy.local.fault import Fault
 from deploy.local.identity import LocalIdentity
+from deploy.local.ports import HOST, free_port, is_free
 from meshkit.clock import Clock, ManualClock, SystemClock
 from meshkit.config import MeshSettings
 from meshkit.ids import Ids
 from meshkit.rpc.client import open_channel
 
-HOST = "127.0.0.1"
 FIRST_PORT = 7001
 # The ports for services follow those for callers at this distance.
 PEER_PORTS_AFTER = 10
-_given: set[int] = set()
 READY_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.02
 
@@ -44,33 +42,12 @@ def addresses(first_port: int | None) -> dict[str, str]:
     if first_port is None:
         return {service: f"{HOST}:{free_port()}" for service in SERVICES}
     for number, service in enumerate(SERVICES):
-        if not _is_free(first_port + number):
+        if not is_free(first_port + number):
             raise Fault(
                 f"port {first_port + number} is taken, and {service} needs it; stop the process that listens "
                 "there, or choose other ports: make up FIRST_PORT=17001"
             )
     return {service: f"{HOST}:{first_port + number}" for number, service in enumerate(SERVICES)}
-
-
-def free_port() -> int:
-    """Return a port that was free a moment ago, another one at each call of this process."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            port: int = probe.getsockname()[1]
-        if port not in _given:
-            _given.add(port)
-            return port
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except (OSError, OverflowError):
-            return False
-    return True
 
 
 NO_PAYMENTS: Final[Mapping[str, str]] = {}

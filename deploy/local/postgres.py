@@ -12,7 +12,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from deploy.local.fault import Fault
+from deploy.local.ports import free_port
 
 ADMIN = "postgres"
 NOBODY = 65534
@@ -326,14 +326,6 @@ def binaries() -> Path:
     if wheel is None or wheel.origin is None:
         raise Fault(f"the embedded PostgreSQL is not installed; run: make install, {OWN_SERVER}")
     return Path(wheel.origin).parent / "pginstall18" / "bin"
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from deploy.local.mesh import HOST, free_port
+from deploy.local.ports import HOST, free_port
 from meshkit.http_server import HttpServer
 
 Json: TypeAlias = Any

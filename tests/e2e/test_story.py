@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from deploy.local import database, seatsco, story
-from deploy.local.mesh import HOST, free_port
+from deploy.local.ports import HOST, free_port
 from deploy.local.stripe import running_stripe
 from purser.alert.v1 import alert_pb2 as alert
 from tests.e2e.conftest import Run

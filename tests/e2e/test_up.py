@@ -21,7 +21,7 @@ SECONDS_MAX = 60
 
 def _free_ports() -> int:
     """Return the first of four free ports in a row, with the ports for services free too, that no client gets."""
-    for first in random.sample(range(10_000, 30_000, 20), 100):
+    for first in random.sample(range(10_000, 20_000, 20), 100):
         try:
             mesh.addresses(first)
             mesh.addresses(first + mesh.PEER_PORTS_AFTER)

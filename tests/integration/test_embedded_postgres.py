@@ -14,7 +14,8 @@ import pytest
 
 from deploy.local import database
 from deploy.local.fault import Fault
-from deploy.local.postgres import EmbeddedPostgres, fault_line, free_port
+from deploy.local.ports import free_port
+from deploy.local.postgres import EmbeddedPostgres, fault_line
 from tests.support.postgres import Databases, PostgresServer
 
 HOLD_A_SERVER = """

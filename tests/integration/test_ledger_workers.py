@@ -17,6 +17,7 @@ from grpc.aio import Channel
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
+from deploy.local.ports import free_port
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
@@ -63,15 +64,10 @@ def _wait_for_the_end_of(pid: int) -> None:
 
 
 def _two_free_ports_in_a_row() -> int:
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
+    port = free_port()
+    while (following := free_port()) != port + 1:
+        port = following
+    return port
 
 
 def _calls_counted(port: int) -> int:

@@ -9,7 +9,7 @@ import pytest
 from grpc.aio import AioRpcError
 from starlette.requests import Request
 
-from deploy.local.mesh import HOST, free_port
+from deploy.local.ports import HOST, free_port
 from deploy.local.stripe import StripeStandIn, running_stripe
 from meshkit.quantity import MICROS
 from purser.contract.v1 import contract_pb2 as contract

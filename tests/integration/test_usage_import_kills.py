@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.postgres import free_port
+from deploy.local.ports import free_port
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from tests.support.ledger import JUNE, running_ledger

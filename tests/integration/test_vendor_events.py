@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from deploy.local.mesh import HOST, free_port
+from deploy.local.ports import HOST, free_port
 from deploy.local.stripe import DECLINED_CARD, StripeStandIn, running_stripe
 from deploy.local.webhook_receiver import WebhookReceiver
 from purser.alert.v1 import alert_pb2 as alert

@@ -11,7 +11,7 @@ from pathlib import Path
 from deploy.local import mesh
 from deploy.local.children import Child
 from deploy.local.fault import Fault
-from deploy.local.postgres import free_port
+from deploy.local.ports import free_port
 from meshkit.rpc.client import open_channel
 from tests.perf.goals import NotMeasured
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from deploy.local.mesh import free_port
+from deploy.local.ports import free_port
 from meshkit.clock import Clock, ManualClock, SystemClock
 from meshkit.ids import Ids
 from meshkit.rpc.client import open_channel

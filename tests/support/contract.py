@@ -14,7 +14,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
-from deploy.local.mesh import free_port
+from deploy.local.ports import free_port
 from meshkit.clock import Clock, ManualClock, SystemClock
 from meshkit.ids import Ids
 from meshkit.rpc.client import open_channel

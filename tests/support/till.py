@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from deploy.local.mesh import HOST, free_port
+from deploy.local.ports import HOST, free_port
 from deploy.local.stripe import CARD, StripeStandIn
 from meshkit.clock import ManualClock
 from meshkit.rpc.client import open_channel

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from deploy.local.mesh import HOST, free_port
+from deploy.local.ports import HOST, free_port
 from meshkit.errors import PortTaken
 from meshkit.http_server import HttpServer
 
