@@ -37,6 +37,7 @@ from services.contract.operations.credit_notes import CreditNotes
 from services.contract.operations.customers import Customers
 from services.contract.operations.ends import Ends
 from services.contract.operations.invoice_payments import InvoicePayments
+from services.contract.operations.invoice_refunds import InvoiceRefunds
 from services.contract.operations.invoices import Invoices
 from services.contract.operations.named_seats import NamedSeats
 from services.contract.operations.overage import OveragePolicies
@@ -118,6 +119,7 @@ async def open_service(
         invoice_payments = InvoicePayments(
             store=store, provider=provider, relay=relay, clock=clock, wall=wall, ids=ids
         )
+        invoice_refunds = InvoiceRefunds(store=store, provider=provider, clock=clock, wall=wall, ids=ids)
         payment_setups = PaymentSetups(
             store=store,
             provider=provider,
@@ -148,6 +150,7 @@ async def open_service(
             "payments": payments.run_due,
             "invoice_payments": invoice_payments.run_due,
             "payment_setups": lambda at: payment_setups.run_due(),
+            "invoice_refunds": lambda at: invoice_refunds.run_due(),
             "refunds": lambda at: refunds.run_due(),
             "auto_top_ups": auto_top_ups.run_due,
         }
@@ -214,6 +217,7 @@ async def open_service(
             payments=payments,
             payment_setups=payment_setups,
             invoice_payments=invoice_payments,
+            invoice_refunds=invoice_refunds,
             collections=Collections(store=store, takes_payments=takes_payments, clock=clock),
             refunds=refunds,
             auto_top_ups=auto_top_ups,

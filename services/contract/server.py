@@ -25,6 +25,7 @@ from services.contract.wire import (
     customers,
     ends,
     invoice_payments,
+    invoice_refunds,
     invoices,
     named_seats,
     parties,
@@ -398,6 +399,13 @@ class PaymentServicer(payments_pb2_grpc.PaymentServiceServicer):
         command = invoice_payments.pay_from_wire(request)
         attempt = await self._do.invoice_payments.pay(command)
         return invoice_payments.pay_to_wire(attempt)
+
+    async def RefundInvoicePayment(
+        self, request: payment_pb.RefundInvoicePaymentRequest, context: Context
+    ) -> payment_pb.RefundInvoicePaymentResponse:
+        command = invoice_refunds.refund_from_wire(request)
+        done = await self._do.invoice_refunds.refund(command)
+        return invoice_refunds.refund_to_wire(done)
 
     async def GetInvoicePayment(
         self, request: payment_pb.GetInvoicePaymentRequest, context: Context

@@ -586,3 +586,24 @@ invoice_charge_parts = Table(
     Column("amount_micros", BigInteger, nullable=False),
     schema=SCHEMA,
 )
+
+invoice_refunds = Table(
+    "invoice_refunds",
+    metadata,
+    Column("refund_id", Text, primary_key=True),
+    Column("invoice_id", Text, nullable=False),
+    Column("invoice_payment_id", Text, nullable=False),
+    Column("customer_id", Text, nullable=False),
+    Column("payment_id", Text),  # NULL: no provider returns it
+    Column("currency_code", Text, nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("credit_note_id", Text),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    Column("return_time", DateTime(timezone=True)),
+    Column("checks", Integer, nullable=False),
+    Column("due_time", DateTime(timezone=True)),  # wall time: when the provider is asked next
+    schema=SCHEMA,
+)

@@ -380,7 +380,13 @@ async def pay_through_stripe(ask: Ask, sold: Json, stripe: StripeStandIn) -> Non
         ],
         invoice_collection={"method": "COLLECTION_METHOD_SEND", "retry_days": [3]},
     )
-    await ask("PayInvoice", invoice_id=collected["invoices"][0]["invoice_id"])
+    invoice_id = collected["invoices"][0]["invoice_id"]
+    await ask("PayInvoice", invoice_id=invoice_id)
+    cent = {"currency_code": "USD", "micros": str(CREDIT // 100)}
+    await ask(
+        "RefundInvoicePayment", invoice_id=invoice_id, amount=cent, with_credit_note=True, reason="late"
+    )
+    await ask("RefundInvoicePayment", invoice_id=invoice_id, reason="paid twice")
     await ask(
         "SetInvoiceCollection",
         contract_id=collected["contract"]["contract_id"],

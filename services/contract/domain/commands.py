@@ -28,6 +28,7 @@ from services.contract.domain.ids import (
     CustomerId,
     GrantScheduleId,
     InvoiceId,
+    InvoicePaymentId,
     PlanChangeId,
     ProductId,
     RateCardId,
@@ -41,6 +42,7 @@ from services.contract.domain.invoice import Invoice, InvoiceLine
 from services.contract.domain.invoice_credits import AccountCreditEntry, CreditNote, CreditNoteLine
 from services.contract.domain.invoice_life import InvoicePayment
 from services.contract.domain.invoice_parties import BillingDetails, InvoiceParties, Party
+from services.contract.domain.invoice_refunds import InvoiceRefund
 from services.contract.domain.invoice_taxes import TaxTerms
 from services.contract.domain.overage import OverageTerms
 from services.contract.domain.payment_setups import PaymentSetup
@@ -522,6 +524,19 @@ class PayInvoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundInvoicePayment:
+    """invoice_payment_id None: the invoice's only payment. amount: > 0; None: all that is left of it."""
+
+    request_id: str
+    fingerprint: bytes
+    invoice_id: InvoiceId
+    invoice_payment_id: InvoicePaymentId | None
+    amount: Money | None
+    with_credit_note: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetInvoiceCollection:
     request_id: str
     fingerprint: bytes
@@ -645,6 +660,14 @@ class InvoiceAttempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InvoicePaymentRefunded:
+    """A refund of an invoice's payment, and the invoice after it."""
+
+    invoice: Invoice
+    refund: InvoiceRefund
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InvoicePaid:
     invoice: Invoice
     payment: InvoicePayment
@@ -659,6 +682,7 @@ class InvoiceDetails:
     credit_notes: tuple[CreditNote, ...]
     parties: InvoiceParties | None
     usage: InvoiceUsage | None = None
+    refunds: tuple[InvoiceRefund, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -728,6 +752,7 @@ Response = (
     | PaymentMethod
     | PaymentSetup
     | InvoiceAttempt
+    | InvoicePaymentRefunded
     | TopUpRefund
     | AutoTopUp
 )

@@ -925,6 +925,41 @@ class PaymentsNotSetUp(FailedPrecondition):
         )
 
 
+class InvoicePaymentNotFound(NotFound):
+    """The invoice has no such payment, or has several and none was named."""
+
+    reason = "INVOICE_PAYMENT_NOT_FOUND"
+
+    def __init__(self, *, invoice_id: str, invoice_payment_id: str) -> None:
+        super().__init__(
+            f"invoice {invoice_id!r} has no payment {invoice_payment_id!r}; name one, unless it has only one",
+            invoice_id=invoice_id,
+            invoice_payment_id=invoice_payment_id,
+        )
+
+
+class PaymentOfTopUp(FailedPrecondition):
+    """The payment was the condition for credits, which are taken back with it."""
+
+    reason = "PAYMENT_OF_TOP_UP"
+
+    def __init__(self, *, top_up_id: str) -> None:
+        super().__init__(f"the payment is that of top-up {top_up_id!r}; use RefundTopUp", top_up_id=top_up_id)
+
+
+class RefundExceedsPayment(FailedPrecondition):
+    """More than what is left of a payment cannot be given back."""
+
+    reason = "REFUND_EXCEEDS_PAYMENT"
+
+    def __init__(self, *, invoice_payment_id: str, left_micros: str) -> None:
+        super().__init__(
+            f"only {left_micros} micros of payment {invoice_payment_id!r} are left to give back",
+            invoice_payment_id=invoice_payment_id,
+            left_micros=left_micros,
+        )
+
+
 class AmountBelowMinimum(FailedPrecondition):
     """The provider takes no amount that small. It is paid together with a later invoice."""
 

@@ -10,6 +10,7 @@ from services.contract.operations.credit_notes import CreditNotes
 from services.contract.operations.customers import Customers
 from services.contract.operations.ends import Ends
 from services.contract.operations.invoice_payments import InvoicePayments
+from services.contract.operations.invoice_refunds import InvoiceRefunds
 from services.contract.operations.invoices import Invoices
 from services.contract.operations.named_seats import NamedSeats
 from services.contract.operations.overage import OveragePolicies
@@ -42,6 +43,7 @@ class Operations:
     payments: Payments
     payment_setups: PaymentSetups
     invoice_payments: InvoicePayments
+    invoice_refunds: InvoiceRefunds
     collections: Collections
     refunds: Refunds
     auto_top_ups: AutoTopUps

@@ -224,6 +224,7 @@ async def _details(tx: Transaction, invoice_id: InvoiceId) -> InvoiceDetails:
         credit_notes=tuple(await tx.credit_notes.of_invoice(invoice_id)),
         parties=await tx.parties.of_invoice(invoice_id),
         usage=await tx.usage.of_invoice(invoice_id),
+        refunds=tuple(await tx.invoice_refunds.of_invoice(invoice_id)),
     )
 
 

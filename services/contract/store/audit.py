@@ -10,6 +10,7 @@ from services.contract.domain.auto_top_up import AutoTopUp
 from services.contract.domain.contract import Contract
 from services.contract.domain.invoice import Invoice
 from services.contract.domain.invoice_charges import InvoiceCharge
+from services.contract.domain.invoice_refunds import InvoiceRefund
 from services.contract.domain.payment_setups import PaymentSetup
 from services.contract.domain.payments import Payment
 from services.contract.domain.refunds import TopUpRefund
@@ -69,6 +70,15 @@ class DueRecords:
             "state": charge.state.value,
         }
         await self._recorder.record_due(self._connection, PAYMENT, effect)
+
+    async def invoice_returned(self, refund: InvoiceRefund) -> None:
+        """Record that the provider has returned the money of an invoice's payment."""
+        effect = {
+            "refund_id": refund.refund_id,
+            "invoice_id": refund.invoice_id,
+            "customer_id": refund.customer_id,
+        }
+        await self._recorder.record_due(self._connection, REFUND, effect)
 
     async def method_saved(self, setup: PaymentSetup) -> None:
         """Record that a setup has succeeded at the provider, and its payment method was saved."""

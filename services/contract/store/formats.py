@@ -13,6 +13,7 @@ from services.contract.domain.commands import (
     InvoiceAttempt,
     InvoiceCredited,
     InvoicePaid,
+    InvoicePaymentRefunded,
     InvoiceVoided,
     PlanChangeMade,
     Response,
@@ -379,6 +380,7 @@ RESPONSES: Final = Formats[Response](
     Format("PaymentMethod", PaymentMethod),
     Format("PaymentSetup", PaymentSetup),
     Format("InvoiceAttempt", InvoiceAttempt),
+    Format("InvoicePaymentRefunded", InvoicePaymentRefunded),
     Format("TopUpRefund", TopUpRefund),
     Format("AutoTopUp", AutoTopUp),
 )

@@ -62,6 +62,10 @@ class StoredInvoiceCharges:
             .values(due_time=due, **_changing(charge))
         )
 
+    async def find(self, payment_id: PaymentId) -> InvoiceCharge:
+        wanted = select(invoice_charges).where(invoice_charges.c.payment_id == payment_id)
+        return (await self._whole([(await self._connection.execute(wanted)).one()]))[0]
+
     async def lock(self, payment_id: PaymentId) -> InvoiceCharge:
         wanted = select(invoice_charges).where(invoice_charges.c.payment_id == payment_id)
         row = (await self._connection.execute(wanted.with_for_update())).one()

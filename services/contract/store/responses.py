@@ -23,6 +23,7 @@ from services.contract.domain.commands import (
     PayInvoice,
     PayTopUp,
     RecordInvoicePayment,
+    RefundInvoicePayment,
     RefundTopUp,
     RepriceSeats,
     ResolveTopUpPayment,
@@ -93,7 +94,12 @@ class OwnResponses(StoredResponses[Response]):
             case ChangeSeats():
                 await StoredContracts(self._connection).customer_of(command.seats.contract_id)
             case (
-                FinalizeInvoice() | VoidInvoice() | RecordInvoicePayment() | CreateCreditNote() | PayInvoice()
+                FinalizeInvoice()
+                | VoidInvoice()
+                | RecordInvoicePayment()
+                | RefundInvoicePayment()
+                | CreateCreditNote()
+                | PayInvoice()
             ):
                 await StoredInvoices(self._connection).find(command.invoice_id)
             case ResolveTopUpPayment() | CancelTopUp() | PayTopUp() | RefundTopUp():

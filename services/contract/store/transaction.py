@@ -25,6 +25,7 @@ from services.contract.store.customers import StoredCustomers
 from services.contract.store.dunning import StoredDunning
 from services.contract.store.formats import NOTICES, RESPONSES
 from services.contract.store.invoice_charges import StoredInvoiceCharges
+from services.contract.store.invoice_refunds import StoredInvoiceRefunds
 from services.contract.store.invoices import StoredInvoices
 from services.contract.store.numbers import StoredNumbers
 from services.contract.store.parties import StoredParties
@@ -67,6 +68,7 @@ class Transaction:
         self.payments = StoredPayments(connection)
         self.dunning = StoredDunning(connection)
         self.invoice_charges = StoredInvoiceCharges(connection)
+        self.invoice_refunds = StoredInvoiceRefunds(connection)
         self.payment_setups = StoredPaymentSetups(connection)
         self.refunds = StoredRefunds(connection)
         self.auto_top_ups = StoredAutoTopUps(connection, wall=wall)

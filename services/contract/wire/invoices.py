@@ -24,6 +24,11 @@ from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceLineKi
 from services.contract.domain.invoice_credits import CreditNote
 from services.contract.domain.invoice_document import DocumentFormat, InvoiceDocument
 from services.contract.domain.invoice_life import InvoicePayment
+from services.contract.domain.invoice_refunds import (
+    InvoiceRefund,
+    InvoiceRefundCause,
+    InvoiceRefundStatus,
+)
 from services.contract.wire.parties import party_to_wire, taxes_from_wire
 from services.contract.wire.usage import usage_to_wire
 from services.contract.wire.values import (
@@ -52,6 +57,14 @@ _KINDS: Final = {
     InvoiceLineKind.PRICE_CORRECTION: pb.INVOICE_LINE_KIND_PRICE_CORRECTION,
     InvoiceLineKind.TAX: pb.INVOICE_LINE_KIND_TAX,
     InvoiceLineKind.ACCOUNT_CREDIT: pb.INVOICE_LINE_KIND_ACCOUNT_CREDIT,
+}
+_REFUND_STATUSES: Final = {
+    InvoiceRefundStatus.DUE: pb.INVOICE_REFUND_STATUS_DUE,
+    InvoiceRefundStatus.RETURNED: pb.INVOICE_REFUND_STATUS_RETURNED,
+}
+_REFUND_CAUSES: Final = {
+    InvoiceRefundCause.REQUESTED: pb.INVOICE_REFUND_CAUSE_REQUESTED,
+    InvoiceRefundCause.PROVIDER: pb.INVOICE_REFUND_CAUSE_PROVIDER,
 }
 _FORMATS: Final = {
     DocumentFormat.HTML: pb.DOCUMENT_FORMAT_HTML,
@@ -145,6 +158,7 @@ def get_to_wire(details: InvoiceDetails) -> pb.GetInvoiceResponse:
         invoice=invoice_to_wire(details.invoice),
         payments=[payment_to_wire(payment) for payment in details.payments],
         credit_notes=[credit_note_to_wire(note) for note in details.credit_notes],
+        refunds=[invoice_refund_to_wire(refund) for refund in details.refunds],
         seller=party_to_wire(parties.seller) if parties is not None and parties.seller is not None else None,
         buyer=party_to_wire(parties.buyer) if parties is not None else None,
         usage=None if details.usage is None else usage_to_wire(details.usage),
@@ -178,6 +192,21 @@ def reprice_to_wire(repriced: SeatsRepriced) -> pb.RepriceSeatsResponse:
 def pay_to_wire(paid: InvoicePaid) -> pb.RecordInvoicePaymentResponse:
     return pb.RecordInvoicePaymentResponse(
         payment=payment_to_wire(paid.payment), invoice=invoice_to_wire(paid.invoice)
+    )
+
+
+def invoice_refund_to_wire(refund: InvoiceRefund) -> pb.InvoiceRefund:
+    return pb.InvoiceRefund(
+        refund_id=refund.refund_id,
+        invoice_id=refund.invoice_id,
+        invoice_payment_id=refund.invoice_payment_id,
+        amount=money_to_wire(refund.amount),
+        cause=_REFUND_CAUSES[refund.cause],
+        reason=refund.reason,
+        status=_REFUND_STATUSES[refund.status],
+        credit_note_id=refund.credit_note_id or "",
+        create_time=timestamp(refund.create_time),
+        return_time=optional_timestamp(refund.return_time),
     )
 
 

@@ -199,6 +199,18 @@ class InvoiceLineKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INVOICE_LINE_KIND_OVERAGE: _ClassVar[InvoiceLineKind]
     INVOICE_LINE_KIND_PRICE_CORRECTION: _ClassVar[InvoiceLineKind]
 
+class InvoiceRefundCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    INVOICE_REFUND_CAUSE_UNSPECIFIED: _ClassVar[InvoiceRefundCause]
+    INVOICE_REFUND_CAUSE_REQUESTED: _ClassVar[InvoiceRefundCause]
+    INVOICE_REFUND_CAUSE_PROVIDER: _ClassVar[InvoiceRefundCause]
+
+class InvoiceRefundStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    INVOICE_REFUND_STATUS_UNSPECIFIED: _ClassVar[InvoiceRefundStatus]
+    INVOICE_REFUND_STATUS_DUE: _ClassVar[InvoiceRefundStatus]
+    INVOICE_REFUND_STATUS_RETURNED: _ClassVar[InvoiceRefundStatus]
+
 class CreditSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CREDIT_SOURCE_UNSPECIFIED: _ClassVar[CreditSource]
@@ -338,6 +350,12 @@ INVOICE_LINE_KIND_TAX: InvoiceLineKind
 INVOICE_LINE_KIND_PLAN_CHARGE: InvoiceLineKind
 INVOICE_LINE_KIND_OVERAGE: InvoiceLineKind
 INVOICE_LINE_KIND_PRICE_CORRECTION: InvoiceLineKind
+INVOICE_REFUND_CAUSE_UNSPECIFIED: InvoiceRefundCause
+INVOICE_REFUND_CAUSE_REQUESTED: InvoiceRefundCause
+INVOICE_REFUND_CAUSE_PROVIDER: InvoiceRefundCause
+INVOICE_REFUND_STATUS_UNSPECIFIED: InvoiceRefundStatus
+INVOICE_REFUND_STATUS_DUE: InvoiceRefundStatus
+INVOICE_REFUND_STATUS_RETURNED: InvoiceRefundStatus
 CREDIT_SOURCE_UNSPECIFIED: CreditSource
 CREDIT_SOURCE_INCLUDED: CreditSource
 CREDIT_SOURCE_TOP_UP: CreditSource
@@ -1743,20 +1761,46 @@ class GetInvoiceRequest(_message.Message):
     def __init__(self, invoice_id: _Optional[str] = ...) -> None: ...
 
 class GetInvoiceResponse(_message.Message):
-    __slots__ = ("invoice", "payments", "credit_notes", "seller", "buyer", "usage")
+    __slots__ = ("invoice", "payments", "credit_notes", "seller", "buyer", "usage", "refunds")
     INVOICE_FIELD_NUMBER: _ClassVar[int]
     PAYMENTS_FIELD_NUMBER: _ClassVar[int]
     CREDIT_NOTES_FIELD_NUMBER: _ClassVar[int]
     SELLER_FIELD_NUMBER: _ClassVar[int]
     BUYER_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
+    REFUNDS_FIELD_NUMBER: _ClassVar[int]
     invoice: Invoice
     payments: _containers.RepeatedCompositeFieldContainer[InvoicePayment]
     credit_notes: _containers.RepeatedCompositeFieldContainer[CreditNote]
     seller: Party
     buyer: Party
     usage: InvoiceUsage
-    def __init__(self, invoice: _Optional[_Union[Invoice, _Mapping]] = ..., payments: _Optional[_Iterable[_Union[InvoicePayment, _Mapping]]] = ..., credit_notes: _Optional[_Iterable[_Union[CreditNote, _Mapping]]] = ..., seller: _Optional[_Union[Party, _Mapping]] = ..., buyer: _Optional[_Union[Party, _Mapping]] = ..., usage: _Optional[_Union[InvoiceUsage, _Mapping]] = ...) -> None: ...
+    refunds: _containers.RepeatedCompositeFieldContainer[InvoiceRefund]
+    def __init__(self, invoice: _Optional[_Union[Invoice, _Mapping]] = ..., payments: _Optional[_Iterable[_Union[InvoicePayment, _Mapping]]] = ..., credit_notes: _Optional[_Iterable[_Union[CreditNote, _Mapping]]] = ..., seller: _Optional[_Union[Party, _Mapping]] = ..., buyer: _Optional[_Union[Party, _Mapping]] = ..., usage: _Optional[_Union[InvoiceUsage, _Mapping]] = ..., refunds: _Optional[_Iterable[_Union[InvoiceRefund, _Mapping]]] = ...) -> None: ...
+
+class InvoiceRefund(_message.Message):
+    __slots__ = ("refund_id", "invoice_id", "invoice_payment_id", "amount", "cause", "reason", "status", "credit_note_id", "create_time", "return_time")
+    REFUND_ID_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_PAYMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_NOTE_ID_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    RETURN_TIME_FIELD_NUMBER: _ClassVar[int]
+    refund_id: str
+    invoice_id: str
+    invoice_payment_id: str
+    amount: _money_pb2.Money
+    cause: InvoiceRefundCause
+    reason: str
+    status: InvoiceRefundStatus
+    credit_note_id: str
+    create_time: _timestamp_pb2.Timestamp
+    return_time: _timestamp_pb2.Timestamp
+    def __init__(self, refund_id: _Optional[str] = ..., invoice_id: _Optional[str] = ..., invoice_payment_id: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., cause: _Optional[_Union[InvoiceRefundCause, str]] = ..., reason: _Optional[str] = ..., status: _Optional[_Union[InvoiceRefundStatus, str]] = ..., credit_note_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., return_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class UsagePayment(_message.Message):
     __slots__ = ("credit_source", "product_id", "source_id", "effective_time", "credits_micros")

@@ -215,6 +215,30 @@ class PayInvoiceResponse(_message.Message):
     dunning: Dunning
     def __init__(self, invoice: _Optional[_Union[_contract_pb2.Invoice, _Mapping]] = ..., state: _Optional[_Union[PaymentState, str]] = ..., dunning: _Optional[_Union[Dunning, _Mapping]] = ...) -> None: ...
 
+class RefundInvoicePaymentRequest(_message.Message):
+    __slots__ = ("request_id", "invoice_id", "invoice_payment_id", "amount", "with_credit_note", "reason")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_PAYMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    WITH_CREDIT_NOTE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    invoice_id: str
+    invoice_payment_id: str
+    amount: _money_pb2.Money
+    with_credit_note: bool
+    reason: str
+    def __init__(self, request_id: _Optional[str] = ..., invoice_id: _Optional[str] = ..., invoice_payment_id: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., with_credit_note: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class RefundInvoicePaymentResponse(_message.Message):
+    __slots__ = ("invoice", "refund")
+    INVOICE_FIELD_NUMBER: _ClassVar[int]
+    REFUND_FIELD_NUMBER: _ClassVar[int]
+    invoice: _contract_pb2.Invoice
+    refund: _contract_pb2.InvoiceRefund
+    def __init__(self, invoice: _Optional[_Union[_contract_pb2.Invoice, _Mapping]] = ..., refund: _Optional[_Union[_contract_pb2.InvoiceRefund, _Mapping]] = ...) -> None: ...
+
 class GetInvoicePaymentRequest(_message.Message):
     __slots__ = ("invoice_id",)
     INVOICE_ID_FIELD_NUMBER: _ClassVar[int]

@@ -68,6 +68,11 @@ class PaymentServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.PayInvoiceRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.PayInvoiceResponse.FromString,
                 _registered_method=True)
+        self.RefundInvoicePayment = channel.unary_unary(
+                '/purser.contract.v1.PaymentService/RefundInvoicePayment',
+                request_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.RefundInvoicePaymentRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.RefundInvoicePaymentResponse.FromString,
+                _registered_method=True)
         self.GetInvoicePayment = channel.unary_unary(
                 '/purser.contract.v1.PaymentService/GetInvoicePayment',
                 request_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.GetInvoicePaymentRequest.SerializeToString,
@@ -138,6 +143,18 @@ class PaymentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RefundInvoicePayment(self, request, context):
+        """Gives a payment of an invoice back, in whole or in part: through Stripe if it was made there, otherwise the vendor
+        returns it. The amount is due again, unless a credit note is given with it; nothing is charged again by itself. All
+        refunds of a payment together never exceed it. Idempotent by request_id. Errors: INVOICE_NOT_FOUND,
+        INVOICE_PAYMENT_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID, CURRENCY_DIFFERS, REFUND_EXCEEDS_PAYMENT;
+        PAYMENT_OF_TOP_UP, for which RefundTopUp is; CREDIT_EXCEEDS_INVOICE if credit notes have taken it off already;
+        PAYMENT_UNDER_WAY while another payment of the invoice is (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetInvoicePayment(self, request, context):
         """Asks Stripe now how an issued invoice can be paid, with what the payer's browser needs to do so. The payment is created if
         there is none. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID, AMOUNT_BELOW_MINIMUM;
@@ -180,6 +197,11 @@ def add_PaymentServiceServicer_to_server(servicer, server):
                     servicer.PayInvoice,
                     request_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.PayInvoiceRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.PayInvoiceResponse.SerializeToString,
+            ),
+            'RefundInvoicePayment': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefundInvoicePayment,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.RefundInvoicePaymentRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.RefundInvoicePaymentResponse.SerializeToString,
             ),
             'GetInvoicePayment': grpc.unary_unary_rpc_method_handler(
                     servicer.GetInvoicePayment,
@@ -353,6 +375,33 @@ class PaymentService:
             '/purser.contract.v1.PaymentService/PayInvoice',
             purser_dot_contract_dot_v1_dot_payments__pb2.PayInvoiceRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_payments__pb2.PayInvoiceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefundInvoicePayment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.PaymentService/RefundInvoicePayment',
+            purser_dot_contract_dot_v1_dot_payments__pb2.RefundInvoicePaymentRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_payments__pb2.RefundInvoicePaymentResponse.FromString,
             options,
             channel_credentials,
             insecure,

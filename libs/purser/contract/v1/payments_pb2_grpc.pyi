@@ -68,6 +68,14 @@ class PaymentServiceStub:
     INVOICE_ALREADY_PAID, PAYMENT_METHOD_MISSING; AMOUNT_BELOW_MINIMUM of what the provider takes; PAYMENT_UNDER_WAY while
     another attempt is (FAILED_PRECONDITION).
     """
+    RefundInvoicePayment: _grpc.UnaryUnaryMultiCallable[_payments_pb2.RefundInvoicePaymentRequest, _payments_pb2.RefundInvoicePaymentResponse]
+    """Gives a payment of an invoice back, in whole or in part: through Stripe if it was made there, otherwise the vendor
+    returns it. The amount is due again, unless a credit note is given with it; nothing is charged again by itself. All
+    refunds of a payment together never exceed it. Idempotent by request_id. Errors: INVOICE_NOT_FOUND,
+    INVOICE_PAYMENT_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID, CURRENCY_DIFFERS, REFUND_EXCEEDS_PAYMENT;
+    PAYMENT_OF_TOP_UP, for which RefundTopUp is; CREDIT_EXCEEDS_INVOICE if credit notes have taken it off already;
+    PAYMENT_UNDER_WAY while another payment of the invoice is (FAILED_PRECONDITION).
+    """
     GetInvoicePayment: _grpc.UnaryUnaryMultiCallable[_payments_pb2.GetInvoicePaymentRequest, _payments_pb2.GetInvoicePaymentResponse]
     """Asks Stripe now how an issued invoice can be paid, with what the payer's browser needs to do so. The payment is created if
     there is none. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID, AMOUNT_BELOW_MINIMUM;
@@ -114,6 +122,14 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     call charges nothing twice. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID,
     INVOICE_ALREADY_PAID, PAYMENT_METHOD_MISSING; AMOUNT_BELOW_MINIMUM of what the provider takes; PAYMENT_UNDER_WAY while
     another attempt is (FAILED_PRECONDITION).
+    """
+    RefundInvoicePayment: _aio.UnaryUnaryMultiCallable[_payments_pb2.RefundInvoicePaymentRequest, _payments_pb2.RefundInvoicePaymentResponse]  # type: ignore[assignment]
+    """Gives a payment of an invoice back, in whole or in part: through Stripe if it was made there, otherwise the vendor
+    returns it. The amount is due again, unless a credit note is given with it; nothing is charged again by itself. All
+    refunds of a payment together never exceed it. Idempotent by request_id. Errors: INVOICE_NOT_FOUND,
+    INVOICE_PAYMENT_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID, CURRENCY_DIFFERS, REFUND_EXCEEDS_PAYMENT;
+    PAYMENT_OF_TOP_UP, for which RefundTopUp is; CREDIT_EXCEEDS_INVOICE if credit notes have taken it off already;
+    PAYMENT_UNDER_WAY while another payment of the invoice is (FAILED_PRECONDITION).
     """
     GetInvoicePayment: _aio.UnaryUnaryMultiCallable[_payments_pb2.GetInvoicePaymentRequest, _payments_pb2.GetInvoicePaymentResponse]  # type: ignore[assignment]
     """Asks Stripe now how an issued invoice can be paid, with what the payer's browser needs to do so. The payment is created if
@@ -194,6 +210,20 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         call charges nothing twice. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID,
         INVOICE_ALREADY_PAID, PAYMENT_METHOD_MISSING; AMOUNT_BELOW_MINIMUM of what the provider takes; PAYMENT_UNDER_WAY while
         another attempt is (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def RefundInvoicePayment(
+        self,
+        request: _payments_pb2.RefundInvoicePaymentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.RefundInvoicePaymentResponse, _abc.Awaitable[_payments_pb2.RefundInvoicePaymentResponse]]:
+        """Gives a payment of an invoice back, in whole or in part: through Stripe if it was made there, otherwise the vendor
+        returns it. The amount is due again, unless a credit note is given with it; nothing is charged again by itself. All
+        refunds of a payment together never exceed it. Idempotent by request_id. Errors: INVOICE_NOT_FOUND,
+        INVOICE_PAYMENT_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID, CURRENCY_DIFFERS, REFUND_EXCEEDS_PAYMENT;
+        PAYMENT_OF_TOP_UP, for which RefundTopUp is; CREDIT_EXCEEDS_INVOICE if credit notes have taken it off already;
+        PAYMENT_UNDER_WAY while another payment of the invoice is (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod

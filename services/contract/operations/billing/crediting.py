@@ -34,10 +34,12 @@ async def take_off(
     reason: str,
     at: datetime,
     ids: Ids,
+    before: Invoice | None = None,
 ) -> InvoiceCredited:
     """Take an amount, or the amounts of `lines`, off a locked invoice: off what is due first.
 
-    The rest becomes account credit, and all of it while a payment of the invoice is under way at the provider. Locks
+    The rest becomes account credit, and all of it while a payment of the invoice is under way at the provider.
+    before: the invoice as its last events described it, if this transaction has changed it since. Locks
     the series of numbers until the commit, so lock all invoices before. Raises InvoiceNotFinalized, InvoiceVoid,
     CurrencyDiffers, CreditExceedsInvoice, InvalidFields.
     """
@@ -46,7 +48,7 @@ async def take_off(
     crediting = credited(invoice, amount, lines, earlier, is_payment_under_way=is_taken)
     credit_note_id = CreditNoteId(ids.new("crn"))
     await tx.invoices.save(crediting.invoice)
-    await publish(tx, events_of_invoice(invoice, crediting.invoice, at=at))
+    await publish(tx, events_of_invoice(before or invoice, crediting.invoice, at=at))
     if crediting.off_due:
         await follow_change(tx, crediting.invoice, at=at)
     if crediting.account_credit:

@@ -1,72 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Saving a payment method in the browser: CreatePaymentSetup, GetPaymentSetup, webhooks, and Stripe that fails."""
 
-from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from grpc import StatusCode
 
-from deploy.local.stripe import SECURE_CARD, Fault, StripeStandIn, local_stripe, stripe_stand_in
-from meshkit.clock import ManualClock
+from deploy.local.stripe import SECURE_CARD, Fault
 from meshkit.rpc.client import open_channel
 from purser.contract.v1 import contract_pb2 as pb
 from purser.contract.v1 import payments_pb2 as pay
 from purser.contract.v1.payments_pb2_grpc import PaymentServiceStub
 from tests.support.catalog import RunningCatalog
-from tests.support.contract import Desk, RunningContract, running_contract, unavailable
+from tests.support.contract import running_contract, unavailable
 from tests.support.faults import bad_fields, fault
-from tests.support.ledger_peer import RecordingLedger
 from tests.support.postgres import Databases
-from tests.support.till import Till, open_till, paid_contract
+from tests.support.till import Till
 
 MINUTE = timedelta(minutes=1)
 TICK = timedelta(microseconds=1)
 OPEN, SUCCEEDED = pay.PAYMENT_SETUP_STATE_OPEN, pay.PAYMENT_SETUP_STATE_SUCCEEDED
-
-
-@pytest.fixture(scope="module")
-def localstripe() -> Iterator[str]:
-    with local_stripe() as address:
-        yield address
-
-
-@pytest.fixture
-async def stripe(localstripe: str) -> AsyncIterator[StripeStandIn]:
-    async with stripe_stand_in(localstripe) as stand_in:
-        stand_in.holds_webhooks = True
-        yield stand_in
-
-
-@pytest.fixture
-def wall() -> ManualClock:
-    return ManualClock(datetime.now(UTC))
-
-
-@pytest.fixture
-async def running(
-    databases: Databases,
-    running_catalog_service: RunningCatalog,
-    ledger: RecordingLedger,
-    stripe: StripeStandIn,
-    wall: ManualClock,
-) -> AsyncIterator[RunningContract]:
-    async with paid_contract(
-        databases,
-        stripe,
-        catalog_address=running_catalog_service.address,
-        ledger_address=ledger.address,
-        wall=wall,
-    ) as service:
-        yield service
-
-
-@pytest.fixture
-async def till(
-    desk: Desk, running: RunningContract, wall: ManualClock, stripe: StripeStandIn, ledger: RecordingLedger
-) -> AsyncIterator[Till]:
-    async with open_till(desk, running, wall=wall, stripe=stripe, ledger=ledger) as opened:
-        yield opened
 
 
 async def begin(till: Till, customer: str) -> pay.PaymentSetup:

@@ -2,8 +2,7 @@
 """Invoices that are charged automatically: attempts, dunning, suspension, small amounts, and what can go wrong."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,21 +13,14 @@ from deploy.local.stripe import (
     DECLINED_CARD,
     SECURE_CARD,
     Fault,
-    StripeStandIn,
-    local_stripe,
-    stripe_stand_in,
 )
-from meshkit.clock import ManualClock
 from purser.contract.v1 import contract_pb2 as pb
 from purser.contract.v1 import payments_pb2 as pay
-from tests.support.catalog import JUNE, RunningCatalog
+from tests.support.catalog import JUNE
 from tests.support.collecting import Collector
-from tests.support.contract import Desk, RunningContract, unavailable
+from tests.support.contract import unavailable
 from tests.support.faults import bad_fields, fault
-from tests.support.ledger_peer import RecordingLedger
-from tests.support.postgres import Databases
 from tests.support.recording_alert import RecordingAlert
-from tests.support.till import Till, open_till, paid_contract
 
 DAY = timedelta(days=1)
 TICK = timedelta(microseconds=1)
@@ -39,63 +31,6 @@ COLLECTING, CARRIED, STOPPED, SETTLED = (
     pay.DUNNING_STATUS_STOPPED,
     pay.DUNNING_STATUS_SETTLED,
 )
-
-
-@pytest.fixture(scope="module")
-def localstripe() -> Iterator[str]:
-    with local_stripe() as address:
-        yield address
-
-
-@pytest.fixture
-async def stripe(localstripe: str) -> AsyncIterator[StripeStandIn]:
-    async with stripe_stand_in(localstripe) as stand_in:
-        stand_in.holds_webhooks = True
-        yield stand_in
-
-
-@pytest.fixture
-async def alert() -> AsyncIterator[RecordingAlert]:
-    async with RecordingAlert() as recording:
-        yield recording
-
-
-@pytest.fixture
-def wall() -> ManualClock:
-    return ManualClock(datetime.now(UTC))
-
-
-@pytest.fixture
-async def running(
-    databases: Databases,
-    running_catalog_service: RunningCatalog,
-    ledger: RecordingLedger,
-    alert: RecordingAlert,
-    stripe: StripeStandIn,
-    wall: ManualClock,
-) -> AsyncIterator[RunningContract]:
-    async with paid_contract(
-        databases,
-        stripe,
-        catalog_address=running_catalog_service.address,
-        ledger_address=ledger.address,
-        alert_address=alert.address,
-        wall=wall,
-    ) as service:
-        yield service
-
-
-@pytest.fixture
-async def till(
-    desk: Desk, running: RunningContract, wall: ManualClock, stripe: StripeStandIn, ledger: RecordingLedger
-) -> AsyncIterator[Till]:
-    async with open_till(desk, running, wall=wall, stripe=stripe, ledger=ledger) as opened:
-        yield opened
-
-
-@pytest.fixture
-def collector(till: Till) -> Collector:
-    return Collector(till=till)
 
 
 def attempts_of(alert: RecordingAlert) -> list[dict[str, Any]]:
