@@ -49,6 +49,21 @@ class Collector:
         **terms: Any,
     ) -> pb.CreateContractResponse:
         """Sign monthly seats at $10."""
+        request = self.contract_request(
+            customer_id, seats=seats, retry_days=retry_days, suspends=suspends, method=method, **terms
+        )
+        return await self.till.desk.contract.CreateContract(request)
+
+    def contract_request(
+        self,
+        customer_id: str,
+        *,
+        seats: int = 4,
+        retry_days: tuple[int, ...] = (),
+        suspends: bool = False,
+        method: pb.CollectionMethod = AUTOMATICALLY,
+        **terms: Any,
+    ) -> pb.CreateContractRequest:
         request = self.till.desk.contract_request(
             customer_id, self.till.desk.seats(seats, frequency=MONTHLY), **terms
         )
@@ -56,7 +71,7 @@ class Collector:
         request.invoice_collection.retry_days.extend(retry_days)
         if suspends:
             request.invoice_collection.after_last_retry = pb.AFTER_LAST_RETRY_SUSPEND
-        return await self.till.desk.contract.CreateContract(request)
+        return request
 
     async def invoice(self, invoice_id: str) -> pb.Invoice:
         return (await self.details(invoice_id)).invoice

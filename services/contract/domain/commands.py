@@ -525,7 +525,7 @@ class PayInvoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundInvoicePayment:
-    """invoice_payment_id None: the invoice's only payment. amount: > 0; None: all that is left of it."""
+    """invoice_payment_id None: the invoice's only payment. amount: > 0; None: the rest of it."""
 
     request_id: str
     fingerprint: bytes

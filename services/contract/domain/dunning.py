@@ -101,13 +101,21 @@ def stopped(dunning: Dunning) -> Dunning:
     return replace(dunning, status=DunningStatus.STOPPED, next_time=None)
 
 
-def failed(dunning: Dunning, error: PaymentError, *, hard_method: str = "", at: datetime) -> Dunning:
+def failed(
+    dunning: Dunning,
+    error: PaymentError,
+    *,
+    hard_method: str = "",
+    is_replaced: bool = False,
+    at: datetime,
+) -> Dunning:
     """Return the dunning after an attempt that failed.
 
     hard_method: the payment method, if it must not be charged again; nothing is retried before another one is saved.
+    is_replaced: another one was saved while the attempt was under way, so that one is tried at once.
     """
-    next_time = None
-    if not hard_method:
+    next_time = at if is_replaced else None
+    if not hard_method and not is_replaced:
         next_time = next_retry(dunning.begin_time, dunning.retry_days, after=at)
     is_last = next_time is None
     return replace(

@@ -26,6 +26,7 @@ from services.contract.domain.payments import (
 from services.contract.domain.top_up import PaymentError
 
 NOT_CHARGING: Final = ""
+ASKED_FOR: Final = "request-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,11 @@ class InvoiceCharge:
         return {"payment_id": self.payment_id, "invoice_id": self.invoice_id}
 
     @property
+    def is_asked_for(self) -> bool:
+        """Whether the latest attempt was asked for by PayInvoice."""
+        return self.attempt_key.startswith(f"{self.payment_id}/{ASKED_FOR}")
+
+    @property
     def is_live(self) -> bool:
         """Whether it can still be paid."""
         return self.state not in FINAL and self.state is not PaymentState.REFUND_DUE
@@ -90,10 +96,15 @@ class InvoiceCharge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFailed:
-    """An attempt has failed. hard_method: the payment method, if it must not be charged again."""
+    """An attempt has failed. is_hard: its payment method must not be charged again.
+
+    method: that was charged; empty: the payer used one in the browser. is_asked_for: by PayInvoice.
+    """
 
     error: PaymentError
-    hard_method: str = ""
+    method: str = ""
+    is_hard: bool = False
+    is_asked_for: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +157,7 @@ def attempt_of(charge: InvoiceCharge, payment_method_id: str, *, key: str = "") 
         charge,
         charging=payment_method_id,
         attempts=number,
-        attempt_key=f"{charge.payment_id}/{key or f'attempt-{number}'}",
+        attempt_key=f"{charge.payment_id}/" + (f"{ASKED_FOR}{key}" if key else f"attempt-{number}"),
         checks=0,
     )
 
@@ -206,7 +217,7 @@ def refused(charge: InvoiceCharge, refusal: Refusal, *, at: datetime) -> tuple[I
         return charge, None
     error = PaymentError(code=refusal.code, message=refusal.message, create_time=at)
     gone = replace(charge, state=PaymentState.CANCELLED, charging=NOT_CHARGING)
-    return gone, AttemptFailed(error=error)
+    return gone, _failure(charge, error)
 
 
 def method_refused(
@@ -215,8 +226,7 @@ def method_refused(
     """Return a payment whose attempt failed because the provider does not know the payment method."""
     if charge.charging == NOT_CHARGING or attempts_when_asked != charge.attempts:
         return charge, None
-    failed = AttemptFailed(error=error, hard_method=charge.charging)
-    return replace(charge, charging=NOT_CHARGING), failed
+    return replace(charge, charging=NOT_CHARGING), _failure(charge, error, is_hard=True)
 
 
 def refunded(charge: InvoiceCharge) -> InvoiceCharge:
@@ -248,7 +258,13 @@ def _gone(charge: InvoiceCharge, at: datetime) -> Outcome:
     if charge.charging == NOT_CHARGING:
         return None
     message = "the payment was cancelled at the provider"
-    return AttemptFailed(error=PaymentError(code=CANCELLED_ELSEWHERE, message=message, create_time=at))
+    return _failure(charge, PaymentError(code=CANCELLED_ELSEWHERE, message=message, create_time=at))
+
+
+def _failure(charge: InvoiceCharge, error: PaymentError, *, is_hard: bool = False) -> AttemptFailed:
+    return AttemptFailed(
+        error=error, method=charge.charging, is_hard=is_hard, is_asked_for=charge.is_asked_for
+    )
 
 
 def _still_open(
@@ -263,8 +279,7 @@ def _still_open(
     error = _error(said, at)
     if error is None:
         return known, None
-    hard_method = charge.charging if said.is_hard else ""
-    return replace(known, charging=NOT_CHARGING), AttemptFailed(error=error, hard_method=hard_method)
+    return replace(known, charging=NOT_CHARGING), _failure(charge, error, is_hard=said.is_hard)
 
 
 def _error(said: ProviderPayment, at: datetime) -> PaymentError | None:

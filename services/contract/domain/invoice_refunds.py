@@ -76,7 +76,7 @@ def payment_to_refund(
 
 
 def amount_to_refund(payment: InvoicePayment, asked: Money | None, refunds: Sequence[InvoiceRefund]) -> Money:
-    """Return what is asked for; None means all that is left.
+    """Return what is asked for; None means the rest of it.
 
     Raises CurrencyDiffers, InvalidFields, RefundExceedsPayment.
     """

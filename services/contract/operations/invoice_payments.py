@@ -42,6 +42,7 @@ from services.contract.domain.events import event_of_failed_payment
 from services.contract.domain.ids import AccountCreditEntryId, CustomerId, InvoiceId
 from services.contract.domain.invoice import Invoice
 from services.contract.domain.invoice_charges import (
+    ASKED_FOR,
     NOT_CHARGING,
     AttemptFailed,
     ChargePart,
@@ -462,10 +463,15 @@ class InvoicePayments:
     ) -> None:
         """Plan the next attempt after one that failed; after the last one, the customer may be suspended."""
         saved = await tx.payments.method_of(dunning.customer_id)
-        # Whoever tries another method by hand does not end the retries of the saved one.
-        is_of_saved = saved is None or saved.payment_method_id == outcome.hard_method
-        hard_method = outcome.hard_method if is_of_saved else ""
-        after = failed(dunning, outcome.error, hard_method=hard_method, at=at)
+        is_saved = saved is None or saved.payment_method_id == outcome.method
+        after = failed(
+            dunning,
+            outcome.error,
+            # Whoever tries another method by hand does not end the retries of the saved one.
+            hard_method=outcome.method if outcome.is_hard and is_saved else "",
+            is_replaced=bool(outcome.method) and not is_saved and not outcome.is_asked_for,
+            at=at,
+        )
         await tx.dunning.save(after)
         await publish(tx, [event_of_failed_payment(invoice, after, at=at)])
         if after.is_overdue and not dunning.is_overdue:
@@ -510,7 +516,7 @@ def _sum(parts: Sequence[ChargePart]) -> Money:
 
 
 def _is_attempt_of(charge: InvoiceCharge, command: PayInvoice) -> bool:
-    return charge.attempt_key == f"{charge.payment_id}/{command.request_id}"
+    return charge.attempt_key == f"{charge.payment_id}/{ASKED_FOR}{command.request_id}"
 
 
 def _waits(dunning: Dunning) -> bool:

@@ -87,6 +87,13 @@ def test_a_hard_decline_is_the_last_failure_whenever_it_comes() -> None:
     assert hard.is_overdue
 
 
+def test_a_method_that_was_saved_during_the_last_attempt_is_tried_at_once() -> None:
+    at = JUNE + 21 * DAY
+    for hard_method in ("", "pm_1"):
+        again = failed(a_dunning(suspends=True), DECLINED, hard_method=hard_method, is_replaced=True, at=at)
+        assert (again.status, again.next_time, again.is_overdue) == (DunningStatus.COLLECTING, at, False)
+
+
 def test_another_method_wakes_what_is_planned_or_stopped_and_nothing_else() -> None:
     at = JUNE + 5 * DAY
     planned = failed(a_dunning(), DECLINED, at=JUNE)

@@ -71,7 +71,7 @@ def told(
 def test_each_attempt_has_an_idempotency_key_of_its_own() -> None:
     first = attempt_of(a_charge(), "pm_1")
     second = attempt_of(first, "pm_1")
-    by_request = attempt_of(second, "pm_1", key="request-7")
+    by_request = attempt_of(second, "pm_1", key="7")
 
     assert [one.attempt_key for one in (first, second, by_request)] == [
         "pmt_1/attempt-1",
@@ -87,7 +87,8 @@ def test_a_decline_ends_the_attempt_and_counts_once(state: PaymentState, is_hard
     after, outcome = told(a_charge(state, method="pm_1"), said)
 
     assert isinstance(outcome, AttemptFailed)
-    assert (outcome.error.code, outcome.hard_method) == ("insufficient_funds", "pm_1" if is_hard else "")
+    assert (outcome.error.code, outcome.method) == ("insufficient_funds", "pm_1")
+    assert (outcome.is_hard, outcome.is_asked_for) == (is_hard, False)
     assert (after.state, after.charging) == (OPEN, NOT_CHARGING)
     assert told(after, said) == (after, None)
 
@@ -122,7 +123,7 @@ def test_the_bank_that_wants_the_payer_ends_the_attempt_but_not_the_payment() ->
     after, outcome = told(a_charge(method="pm_1"), says(ACTION))
 
     assert isinstance(outcome, AttemptFailed)
-    assert (outcome.error.code, outcome.hard_method) == (AUTHENTICATION_REQUIRED, "")
+    assert (outcome.error.code, outcome.is_hard) == (AUTHENTICATION_REQUIRED, False)
     assert (after.is_taking, after.is_under_way, after.is_live) == (False, True, True)
 
 
@@ -174,7 +175,7 @@ def test_a_method_that_the_provider_does_not_know_is_a_hard_failure_once() -> No
     charge = a_charge(method="pm_1")
     after, outcome = method_refused(charge, error, attempts_when_asked=1)
 
-    assert outcome == AttemptFailed(error=error, hard_method="pm_1")
+    assert outcome == AttemptFailed(error=error, method="pm_1", is_hard=True)
     assert method_refused(after, error, attempts_when_asked=1) == (after, None)
     assert method_refused(charge, error, attempts_when_asked=0) == (charge, None)
 

@@ -21,7 +21,7 @@ DUE, RETURNED = pb.INVOICE_REFUND_STATUS_DUE, pb.INVOICE_REFUND_STATUS_RETURNED
 def refund(
     collector: Collector, invoice_id: str, cents: int = 0, *, credit: bool = False, payment_id: str = ""
 ) -> pay.RefundInvoicePaymentRequest:
-    """cents: 0: all that is left."""
+    """cents: 0: the rest of the payment."""
     return pay.RefundInvoicePaymentRequest(
         request_id=collector.till.desk.request_id(),
         invoice_id=invoice_id,
