@@ -15,6 +15,7 @@ from purser_client.answers import (
     LedgerHold,
     LineResult,
     PoolBalance,
+    ReachedCap,
 )
 from purser_client.faults import (
     Denied,
@@ -56,6 +57,7 @@ __all__ = [
     "PoolBalance",
     "PurserError",
     "Quantity",
+    "ReachedCap",
     "Report",
     "Spool",
     "SpoolBroken",

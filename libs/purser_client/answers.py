@@ -21,10 +21,22 @@ class DenialReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReachedCap:
+    """The spend cap that denied a call. used: spent and held since the window began; it counts from 0 at reset_time."""
+
+    spend_cap_id: str
+    group_key: str
+    group_value: str
+    limit: Credits
+    used: Credits
+    reset_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Denial:
     """The Ledger denied the AI call: do not make it. Nothing is held; a repeated request is decided again.
 
-    affordable, affordable_credits: what credits and caps would allow now.
+    affordable, affordable_credits: what credits and caps would allow now. reached_cap: set for SPEND_CAP_REACHED.
     """
 
     reason: DenialReason
@@ -32,6 +44,7 @@ class Denial:
     affordable: Quantity
     affordable_credits: Credits
     credit_type_id: str
+    reached_cap: ReachedCap | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

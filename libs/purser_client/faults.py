@@ -36,6 +36,7 @@ class Denied(PurserError):
         return (
             f"{denial.reason}: {text_of(denial.available)} credits are available;"
             f" {text_of(denial.affordable_credits)} of them, or {text_of(denial.affordable)} units, would be allowed"
+            f"{_text_of_cap(denial)}"
         )
 
     @property
@@ -53,6 +54,16 @@ class Denied(PurserError):
     @property
     def affordable_credits(self) -> Credits:
         return self.denial.affordable_credits
+
+
+def _text_of_cap(denial: Denial) -> str:
+    cap = denial.reached_cap
+    if cap is None:
+        return ""
+    return (
+        f"; {cap.group_key} {cap.group_value!r} has used {text_of(cap.used)} of {text_of(cap.limit)} credits,"
+        f" and can go on at {cap.reset_time.isoformat()}"
+    )
 
 
 class LedgerFault(PurserError):

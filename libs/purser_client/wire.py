@@ -22,6 +22,7 @@ from purser_client.answers import (
     LedgerHold,
     LineResult,
     PoolBalance,
+    ReachedCap,
 )
 from purser_client.lines import Line
 
@@ -140,6 +141,7 @@ def denial_from_wire(response: pb.AuthorizeResponse | pb.DebitResponse) -> Denia
         affordable=Quantity(response.affordable_quantity_micros),
         affordable_credits=Credits(response.affordable_credits_micros),
         credit_type_id=response.credit_type_id,
+        reached_cap=_reached_cap_from_wire(response),
     )
 
 
@@ -150,6 +152,23 @@ def extension_denial_from_wire(response: pb.ExtendHoldResponse) -> Denial:
         affordable=Quantity.zero(),
         affordable_credits=Credits(response.affordable_credits_micros),
         credit_type_id=response.credit_type_id,
+        reached_cap=_reached_cap_from_wire(response),
+    )
+
+
+def _reached_cap_from_wire(
+    response: pb.AuthorizeResponse | pb.DebitResponse | pb.ExtendHoldResponse,
+) -> ReachedCap | None:
+    if not response.HasField("reached_cap"):
+        return None
+    cap = response.reached_cap
+    return ReachedCap(
+        spend_cap_id=cap.spend_cap_id,
+        group_key=cap.group_key,
+        group_value=cap.group_value,
+        limit=Credits(cap.limit_micros),
+        used=Credits(cap.used_micros),
+        reset_time=time_from_wire(cap.window_end_time),
     )
 
 

@@ -159,7 +159,7 @@ async def test_a_rate_entitles_and_prices_from_its_effective_time_to_before_its_
 
 
 async def test_a_spend_cap_denies_before_credits_do(ledger: RunningLedger) -> None:
-    await ledger.set_cap(100, user="ann")
+    cap = await ledger.set_cap(100, user="ann")
 
     over_both = await ledger.authorize(500, user="ann")
     within = await ledger.authorize(100, user="ann")
@@ -172,6 +172,14 @@ async def test_a_spend_cap_denies_before_credits_do(ledger: RunningLedger) -> No
         available_micros=400 * CREDIT,
         affordable_quantity_micros=8_333_333,
         affordable_credits_micros=100 * CREDIT,
+        reached_cap=pb.SpendCapUse(
+            spend_cap_id=cap.spend_cap_id,
+            group_key="user_id",
+            group_value="ann",
+            limit_micros=100 * CREDIT,
+            window_start_time=timestamp(JUNE),
+            window_end_time=timestamp(JULY),
+        ),
     )
     assert (within.decision, within.affordable_credits_micros) == (pb.DECISION_ALLOWED, 0)
     assert (nothing_left.denial_reason, nothing_left.available_micros) == (CAP_REACHED, 300 * CREDIT)

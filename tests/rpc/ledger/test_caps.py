@@ -182,3 +182,33 @@ async def test_a_cap_is_told_before_credits_that_never_were(ledger: RunningLedge
 
     assert at_the_cap.denial_reason == pb.DENIAL_REASON_INSUFFICIENT_CREDITS
     assert over_it.denial_reason == CAP_REACHED
+
+
+async def test_a_denial_names_the_cap_what_is_used_and_when_it_counts_anew(ledger: RunningLedger) -> None:
+    cap = await ledger.set_cap(100, user="ann", window=admin.CAP_WINDOW_DAY)
+    await ledger.set_cap(1_000)  # for everyone else
+    held = await ledger.authorize(30, user="ann")
+    await ledger.debit(60, user="ann")
+    reached = pb.SpendCapUse(
+        spend_cap_id=cap.spend_cap_id,
+        group_key="user_id",
+        group_value="ann",
+        limit_micros=100 * CREDIT,
+        used_micros=90 * CREDIT,
+        window_start_time=timestamp(JUNE),
+        window_end_time=timestamp(JUNE + DAY),
+    )
+
+    assert (await ledger.authorize(11, user="ann")).reached_cap == reached
+    assert (await ledger.debit(11, user="ann")).reached_cap == reached
+    assert (await ledger.extend(held.hold_id, 11)).reached_cap == reached
+    assert (await ledger.authorize(10, user="ann")).decision == pb.DECISION_ALLOWED
+
+
+async def test_no_other_denial_names_a_cap(ledger: RunningLedger) -> None:
+    await ledger.set_cap(1_000, user="ann")
+
+    denied = await ledger.authorize(401, user="ann")
+
+    assert denied.denial_reason == pb.DENIAL_REASON_INSUFFICIENT_CREDITS
+    assert not denied.HasField("reached_cap")

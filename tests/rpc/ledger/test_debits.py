@@ -8,7 +8,7 @@ from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
 from tests.support.faults import bad_fields, fault
-from tests.support.ledger import AI, CREDIT, JUNE, RunningLedger
+from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger
 
 
 async def test_units_are_spent_at_once(ledger: RunningLedger) -> None:
@@ -52,7 +52,7 @@ async def test_units_are_spent_at_once(ledger: RunningLedger) -> None:
 
 async def test_each_denial_has_its_reason_and_tells_what_would_be_allowed(ledger: RunningLedger) -> None:
     await ledger.tell_product("prd_preview")
-    await ledger.set_cap(100, user="ann")
+    cap = await ledger.set_cap(100, user="ann")
 
     insufficient = await ledger.debit(401)
     capped = await ledger.debit(101, user="ann")
@@ -75,6 +75,14 @@ async def test_each_denial_has_its_reason_and_tells_what_would_be_allowed(ledger
         available_micros=400 * CREDIT,
         affordable_quantity_micros=8_333_333,
         affordable_credits_micros=100 * CREDIT,
+        reached_cap=pb.SpendCapUse(
+            spend_cap_id=cap.spend_cap_id,
+            group_key="user_id",
+            group_value="ann",
+            limit_micros=100 * CREDIT,
+            window_start_time=timestamp(JUNE),
+            window_end_time=timestamp(JULY),
+        ),
     )
     assert not_entitled == pb.DebitResponse(
         decision=pb.DECISION_DENIED, denial_reason=pb.DENIAL_REASON_NOT_ENTITLED

@@ -122,7 +122,7 @@ async def test_a_debit_spends_all_lines_or_none(ledger: RunningLedger, sql: Sql)
 
 
 async def test_a_cap_limits_the_sum_of_the_lines(ledger: RunningLedger) -> None:
-    await ledger.set_cap(50, user="ann")
+    cap = await ledger.set_cap(50, user="ann")
 
     over = await authorize_lines(ledger, tokens("input", 30_000), tokens("output", 5_001), user="ann")
     within = await authorize_lines(ledger, tokens("input", 30_000), tokens("output", 5_000), user="ann")
@@ -132,6 +132,7 @@ async def test_a_cap_limits_the_sum_of_the_lines(ledger: RunningLedger) -> None:
         pb.DENIAL_REASON_SPEND_CAP_REACHED,
         50 * CREDIT,
     )
+    assert over.reached_cap.spend_cap_id == cap.spend_cap_id
     assert (within.decision, within.affordable_credits_micros) == (ALLOWED, 0)
     assert other.decision == ALLOWED
     await capture_lines(ledger, within.hold_id, tokens("input", 10_000))
@@ -140,6 +141,7 @@ async def test_a_cap_limits_the_sum_of_the_lines(ledger: RunningLedger) -> None:
         pb.DENIAL_REASON_SPEND_CAP_REACHED,
         40 * CREDIT,
     )
+    assert (after.reached_cap.spend_cap_id, after.reached_cap.used_micros) == (cap.spend_cap_id, 10 * CREDIT)
     await ledger.assert_adds_up()
 
 

@@ -2,7 +2,8 @@
 """An error is the same whether it ended a single call or came as one item of a batch."""
 
 import pickle
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from google.rpc.status_pb2 import Status
@@ -20,6 +21,7 @@ from purser_client import (
     GateUnreachable,
     LedgerFault,
     Quantity,
+    ReachedCap,
     SpoolBroken,
     SpoolFull,
 )
@@ -131,6 +133,22 @@ def test_a_denial_says_what_would_be_allowed() -> None:
 
     assert str(denied) == (
         "INSUFFICIENT_CREDITS: 30.5 credits are available; 30 of them, or 2 units, would be allowed"
+    )
+    capped = replace(
+        denied.denial,
+        reason=DenialReason.SPEND_CAP_REACHED,
+        reached_cap=ReachedCap(
+            spend_cap_id="cap_1",
+            group_key="user_id",
+            group_value="user_1234",
+            limit=Credits.of(1_000),
+            used=Credits.of(970),
+            reset_time=datetime(2025, 7, 1, tzinfo=UTC),
+        ),
+    )
+    assert str(Denied(capped)) == (
+        "SPEND_CAP_REACHED: 30.5 credits are available; 30 of them, or 2 units, would be allowed;"
+        " user_id 'user_1234' has used 970 of 1000 credits, and can go on at 2025-07-01T00:00:00+00:00"
     )
     assert (denied.reason, denied.available) == (DenialReason.INSUFFICIENT_CREDITS, Credits.of("30.5"))
     assert (denied.affordable, denied.affordable_credits) == (Quantity.of(2), Credits.of(30))

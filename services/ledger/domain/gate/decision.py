@@ -10,7 +10,7 @@ from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId
 from services.ledger.domain.credits.seats import POOL, Purse
 from services.ledger.domain.gate.hold import HoldId
-from services.ledger.domain.gate.spend_cap import CapUse
+from services.ledger.domain.gate.spend_cap import CapUse, tightest
 from services.ledger.domain.usage.meter import MeteredPrice
 
 
@@ -74,6 +74,11 @@ class Verdict:
     caps: tuple[CapUse, ...]
     purse: Purse = POOL
 
+    @property
+    def reached_cap(self) -> CapUse | None:
+        """The spend cap that denies the ask, if one does."""
+        return tightest(self.caps) if self.reason is DenialReason.SPEND_CAP_REACHED else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorized:
@@ -92,6 +97,13 @@ class Authorized:
     available: Credits = Credits(0)
     affordable: Credits = Credits(0)
     affordable_quantity: Quantity = Quantity(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizeDenied(Authorized):
+    """The response to a denied Authorize; it is not stored. reached_cap: the spend cap that denies it, if one does."""
+
+    reached_cap: CapUse | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +184,13 @@ class Extended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendDenied(Extended):
+    """The response to a denied ExtendHold; it is not stored. reached_cap: the spend cap that denies it, if one does."""
+
+    reached_cap: CapUse | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Debited:
     """The response to Debit. overage: the part of `debited` that no credits cover."""
 
@@ -182,6 +201,13 @@ class Debited:
     available: Credits = Credits(0)
     affordable: Credits = Credits(0)
     affordable_quantity: Quantity = Quantity(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebitDenied(Debited):
+    """The response to a denied Debit; it is not stored. reached_cap: the spend cap that denies it, if one does."""
+
+    reached_cap: CapUse | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ and services/ledger/README.md, "Life of a hold".
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from meshkit.evolve import evolve
 from meshkit.quantity import Credits, Quantity
@@ -22,8 +23,11 @@ from services.ledger.domain.gate.decision import (
     Amount,
     Ask,
     Authorized,
+    AuthorizeDenied,
+    DebitDenied,
     Debited,
     DenialReason,
+    ExtendDenied,
     Extended,
     Released,
     Verdict,
@@ -38,7 +42,7 @@ from services.ledger.domain.gate.hold import (
     require_unresolved,
 )
 from services.ledger.domain.gate.overage import held_more, room
-from services.ledger.domain.gate.spend_cap import CapUse, Spend, cap_uses, hold_more
+from services.ledger.domain.gate.spend_cap import CapUse, Spend, cap_uses, hold_more, tightest
 from services.ledger.domain.gate.spending import Uncovered, counted, draw_now, time_of_spend
 from services.ledger.domain.rating.price import affordable
 from services.ledger.domain.totals import countable
@@ -101,12 +105,13 @@ def authorize(
         if amount.micros:
             verdict = replace(verdict, reason=None, credits=quoted(account, ask))
     if verdict.reason is not None:
-        return account, Authorized(
+        return account, AuthorizeDenied(
             reason=verdict.reason,
             credit_type_id=account.credit_type_id,
             available=verdict.available,
             affordable=verdict.affordable,
             affordable_quantity=affordable(meter.pricing, meter.position, verdict.affordable),
+            reached_cap=verdict.reached_cap,
         )
     allocation = burn_down.allocate(account.drawable(at, ask.product_id, verdict.purse), verdict.credits)
     hold = Hold(
@@ -175,7 +180,9 @@ def extend(
     available = available_to(account, hold, at)
     payable = available + room_for(account, hold, at)
     caps = cap_uses(account.caps, hold.counted_group_values, account.spends, anchor=hold.anchor, at=at)
-    return account, Extended(
+    is_capped = reason is DenialReason.SPEND_CAP_REACHED
+    answer = partial(ExtendDenied, reached_cap=tightest(caps)) if is_capped else Extended
+    return account, answer(
         reason=reason,
         held=hold.amount,
         overage=hold.overage,
@@ -225,12 +232,13 @@ def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[A
     meter, credits = charged(before, ask.amount)
     verdict = judge(account, ask, credits, at=at)
     if verdict.reason is not None:
-        return account, Debited(
+        return account, DebitDenied(
             reason=verdict.reason,
             credit_type_id=account.credit_type_id,
             available=verdict.available,
             affordable=verdict.affordable,
             affordable_quantity=affordable(before.pricing, before.position, verdict.affordable),
+            reached_cap=verdict.reached_cap,
         )
     usage = usage_of_ask(ask, meter)
     anchor = ask.entitlement.anchor

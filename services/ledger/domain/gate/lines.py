@@ -25,7 +25,9 @@ from services.ledger.domain.gate.decision import (
     CREDITS_MAX,
     Ask,
     Authorized,
+    AuthorizeDenied,
     AuthorizedLines,
+    DebitDenied,
     Debited,
     DebitedLines,
     DenialReason,
@@ -34,7 +36,7 @@ from services.ledger.domain.gate.decision import (
 )
 from services.ledger.domain.gate.hold import HeldLine, Hold, HoldId, HoldState, name_of_line, names_of
 from services.ledger.domain.gate.overage import held_more, reserved_by, room
-from services.ledger.domain.gate.spend_cap import CapUse, Spend, cap_uses, hold_more
+from services.ledger.domain.gate.spend_cap import CapUse, Spend, cap_uses, hold_more, tightest
 from services.ledger.domain.gate.spending import counted, draw_now, time_of_spend
 from services.ledger.domain.gate.standing import CustomerRecord, PriceBook, ask_of
 from services.ledger.domain.rating.dimensions import dimension_values
@@ -200,11 +202,12 @@ def authorize(
     """Hold the credits of all lines, or deny."""
     verdict = judge(account, asks, at=at)
     if verdict.whole.reason is not None:
-        return account, Authorized(
+        return account, AuthorizeDenied(
             reason=verdict.whole.reason,
             credit_type_id=account.credit_type_id,
             available=verdict.whole.available,
             affordable=verdict.whole.affordable,
+            reached_cap=verdict.whole.reached_cap,
         )
     hold = _hold_of(asks, verdict, hold_id=hold_id, expire_time=expire_time, at=at)
     account = _reserved(account, hold.draws).with_changes(
@@ -234,7 +237,7 @@ def debit(account: Account, asks: Sequence[Ask], *, cause_id: str, at: datetime)
     purses = _purses(account, asks, at=at)
     if purses is None:
         return account, Debited(reason=DenialReason.SEAT_NOT_ASSIGNED, credit_type_id=account.credit_type_id)
-    _, headroom = _room(account, asks, at=at)
+    caps, headroom = _room(account, asks, at=at)
     after, is_covered = account, True
     costs, overage = [], []
     for number, (ask, purse) in enumerate(zip(asks, purses, strict=True)):
@@ -259,11 +262,12 @@ def debit(account: Account, asks: Sequence[Ask], *, cause_id: str, at: datetime)
     reason = _reason(_total(costs), headroom, is_covered=is_covered)
     if reason is not None:
         available = _available(account, asks, purses, at=at)
-        return account, Debited(
+        return account, DebitDenied(
             reason=reason,
             credit_type_id=account.credit_type_id,
             available=available,
             affordable=_affordable(account, asks, available, headroom, at=at),
+            reached_cap=tightest(caps) if reason is DenialReason.SPEND_CAP_REACHED else None,
         )
     after = alarm.observe_spend(after, _counted(asks).items(), at=at, anchor=asks[0].entitlement.anchor)
     available, affordable = _left(after, asks, purses, at=at)

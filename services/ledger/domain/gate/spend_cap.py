@@ -182,6 +182,11 @@ class CapUse:
         return max(Credits(0), self.cap.limit - self.used)
 
 
+def tightest(uses: Iterable[CapUse]) -> CapUse | None:
+    """Return the cap that allows least; None without caps."""
+    return min(uses, key=lambda use: use.headroom, default=None)
+
+
 def cap_uses(
     caps: Iterable[SpendCap],
     group_values: Mapping[str, str],

@@ -10,9 +10,11 @@ from meshkit.rpc.fields import Fields, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire, text_key
 from purser.ledger.v1 import ledger_admin_pb2 as pb
+from purser.ledger.v1 import ledger_pb2 as gate_pb
 from services.ledger.domain.credits.grant import CreditTypeId
 from services.ledger.domain.gate.commands import RemoveSpendCap, SetSpendCap
-from services.ledger.domain.gate.spend_cap import CapWindow, CustomerSpendCap
+from services.ledger.domain.gate.spend_cap import CapUse, CapWindow, CustomerSpendCap
+from services.ledger.wire.amounts import total_to_wire
 
 _WINDOWS: Final[Mapping[int, CapWindow]] = {
     pb.CAP_WINDOW_UNSPECIFIED: CapWindow.BILLING_PERIOD,
@@ -86,4 +88,16 @@ def _cap_to_wire(one: CustomerSpendCap) -> pb.SpendCap:
         limit_micros=one.cap.limit.micros,
         window=f"CAP_WINDOW_{one.cap.window.name}",
         create_time=timestamp(one.cap.create_time),
+    )
+
+
+def cap_use_to_wire(use: CapUse) -> gate_pb.SpendCapUse:
+    return gate_pb.SpendCapUse(
+        spend_cap_id=use.cap.spend_cap_id,
+        group_key=use.cap.group_key,
+        group_value=use.group_value,
+        limit_micros=use.cap.limit.micros,
+        used_micros=total_to_wire(use.used),
+        window_start_time=timestamp(use.window.start),
+        window_end_time=timestamp(use.window.end),
     )

@@ -10,7 +10,6 @@ from services.ledger.domain.credits.burn_down import Draw
 from services.ledger.domain.gate.commands import ExplainAsk, ExplainHold, ExplainLines
 from services.ledger.domain.gate.explanation import ExplainedLine, Explanation
 from services.ledger.domain.gate.hold import HoldId
-from services.ledger.domain.gate.spend_cap import CapUse
 from services.ledger.domain.rating.price import Price
 from services.ledger.domain.rating.tiers import GraduatedPrice
 from services.ledger.wire.amounts import (
@@ -23,6 +22,7 @@ from services.ledger.wire.amounts import (
     total_to_wire,
 )
 from services.ledger.wire.credits.grants import grant_to_wire
+from services.ledger.wire.gate.caps import cap_use_to_wire
 from services.ledger.wire.gate.lines import asked_lines_from_wire
 
 
@@ -76,7 +76,7 @@ def explain_to_wire(explanation: Explanation) -> pb.GetDecisionResponse:
             for grant in explanation.grants
             if explanation.credit_type_id is not None
         ],
-        spend_caps=[_cap_use_to_wire(use) for use in explanation.caps],
+        spend_caps=[cap_use_to_wire(use) for use in explanation.caps],
         decide_time=timestamp(explanation.decide_time),
         expire_time=optional_timestamp(explanation.expire_time),
         available_micros=total_to_wire(explanation.available),
@@ -108,15 +108,3 @@ def _draws_to_wire(draws: Iterable[Draw]) -> list[pb.Draw]:
 def _ratio_of(price: Price) -> Ratio | None:
     """Return a price for a quantity; None for one with tiers."""
     return None if isinstance(price, GraduatedPrice) else price.ratio
-
-
-def _cap_use_to_wire(use: CapUse) -> pb.SpendCapUse:
-    return pb.SpendCapUse(
-        spend_cap_id=use.cap.spend_cap_id,
-        group_key=use.cap.group_key,
-        group_value=use.group_value,
-        limit_micros=use.cap.limit.micros,
-        used_micros=total_to_wire(use.used),
-        window_start_time=timestamp(use.window.start),
-        window_end_time=timestamp(use.window.end),
-    )

@@ -20,12 +20,15 @@ from services.ledger.domain.gate.commands import (
 )
 from services.ledger.domain.gate.decision import (
     Authorized,
+    AuthorizeDenied,
     AuthorizedLines,
     Captured,
     CapturedBefore,
     CapturedLines,
+    DebitDenied,
     Debited,
     DebitedLines,
+    ExtendDenied,
     Extended,
     Released,
 )
@@ -39,6 +42,7 @@ from services.ledger.wire.amounts import (
     reason_to_wire,
     total_to_wire,
 )
+from services.ledger.wire.gate.caps import cap_use_to_wire
 from services.ledger.wire.gate.lines import asked_lines_from_wire, lines_from_wire, results_to_wire
 
 
@@ -92,6 +96,7 @@ def authorize_to_wire(answer: Authorized) -> pb.AuthorizeResponse:
         affordable_credits_micros=total_to_wire(answer.affordable),
         expire_time=optional_timestamp(answer.expire_time),
         lines=results_to_wire(answer.lines) if isinstance(answer, AuthorizedLines) else None,
+        reached_cap=_reached_cap(answer) if isinstance(answer, AuthorizeDenied) else None,
     )
 
 
@@ -194,6 +199,7 @@ def extend_hold_to_wire(answer: Extended) -> pb.ExtendHoldResponse:
         available_micros=total_to_wire(answer.available),
         affordable_credits_micros=total_to_wire(answer.affordable),
         expire_time=timestamp(answer.expire_time),
+        reached_cap=_reached_cap(answer) if isinstance(answer, ExtendDenied) else None,
     )
 
 
@@ -239,7 +245,12 @@ def debit_to_wire(answer: Debited) -> pb.DebitResponse:
         affordable_quantity_micros=answer.affordable_quantity.micros,
         affordable_credits_micros=total_to_wire(answer.affordable),
         lines=results_to_wire(answer.lines) if isinstance(answer, DebitedLines) else None,
+        reached_cap=_reached_cap(answer) if isinstance(answer, DebitDenied) else None,
     )
+
+
+def _reached_cap(answer: AuthorizeDenied | DebitDenied | ExtendDenied) -> pb.SpendCapUse | None:
+    return None if answer.reached_cap is None else cap_use_to_wire(answer.reached_cap)
 
 
 def _ttl_from_wire(fields: Fields, ttl: Duration, has: bool) -> timedelta:
