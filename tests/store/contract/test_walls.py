@@ -28,6 +28,7 @@ from tests.store.contract.builders import (
     write_contract,
 )
 from tests.support.postgres import Databases
+from tests.unit.contract.test_auto_top_ups import an_auto_top_up
 
 COMMAND = ArchiveCustomer(request_id="r1", fingerprint=b"acme", customer="acme")
 
@@ -160,6 +161,41 @@ async def test_the_schema_repeats_what_a_top_up_may_be(
     async with engine.connect() as connection:
         with pytest.raises(IntegrityError):
             await connection.execute(text(f"INSERT INTO contract.top_ups VALUES ({start}, {values})"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "recharge_to_micros = threshold_micros",
+        "threshold_micros = -1",
+        "limit_micros = 0",
+        "limit_currency_code = 'usd'",
+        "payment_gate = 'NONE'",
+        "version = 0",
+        "status = 'ASKED'",
+        "remaining_micros = 1",
+        "status = 'ORDERED'",
+        "status = 'BLOCKED'",
+        "status = 'DISABLED'",
+        "stop_reason = 'TIRED'",
+        "top_up_id = 'top_unknown'",
+        "failures = -1",
+        "contract_id = 'con_unknown'",
+    ],
+)
+async def test_the_schema_repeats_what_an_automatic_top_up_may_be(
+    store: PostgresStore, engine: AsyncEngine, change: str
+) -> None:
+    async with store.transaction() as tx:
+        await write_contract(tx)
+        await tx.auto_top_ups.insert(an_auto_top_up())
+
+    async with engine.connect() as connection:
+        with pytest.raises(IntegrityError):
+            await connection.execute(text(f"UPDATE contract.auto_top_ups SET {change}"))
+    with pytest.raises(IntegrityError):
+        async with store.transaction() as tx:
+            await tx.auto_top_ups.insert(an_auto_top_up(auto_top_up_id="atu_2"))
 
 
 async def test_a_period_is_charged_once(store: PostgresStore) -> None:
