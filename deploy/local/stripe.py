@@ -2,7 +2,8 @@
 """A stand-in for Stripe: localstripe in a separate process, behind a proxy that adds what it lacks.
 
 The proxy honours Idempotency-Key, confirms with a payment method, also after a decline, refuses refunds of more than
-was paid, says how much was received, sends signed webhooks, and fails on demand. Nothing here leaves this machine.
+was paid, says how much was received, has disputes, sends signed webhooks, and fails on demand. Nothing here leaves this
+machine.
 """
 
 import asyncio
@@ -75,6 +76,7 @@ class StripeStandIn:
     held: list[Json] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     before_reply: Callable[[Request], Awaitable[None]] | None = None
+    _disputes: list[Json] = field(default_factory=list)
     _answers: dict[str, tuple[int, Json]] = field(default_factory=dict)
     _turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     _decline_codes: dict[str, str] = field(default_factory=dict)
@@ -143,6 +145,35 @@ class StripeStandIn:
     async def refunds(self) -> list[Json]:
         return await self._all("/v1/refunds")
 
+    async def refund_at_dashboard(self, payment_id: str, amount: int | None = None) -> str:
+        """Return some minor units of a payment, or all, as the vendor may without Contract; returns the refund's id."""
+        body = {"payment_intent": payment_id} | ({} if amount is None else {"amount": amount})
+        status_code, refund = await self._ask("POST", "/v1/refunds", body)
+        assert status_code < 400, refund
+        self._announce_as("charge.refunded", {"object": "charge", "payment_intent": payment_id})
+        return str(refund["id"])
+
+    def dispute(self, payment: Json, amount: int | None = None, status: str = "needs_response") -> str:
+        """Let the payer's bank take some minor units of a payment, or all; returns the dispute's id."""
+        dispute = {
+            "id": f"du_{uuid.uuid4().hex}",
+            "object": "dispute",
+            "amount": payment["amount"] if amount is None else amount,
+            "currency": payment["currency"],
+            "payment_intent": payment["id"],
+            "status": status,
+            "created": int(time.time()),
+        }
+        self._disputes.append(dispute)
+        self._announce_as("charge.dispute.created", dispute)
+        return str(dispute["id"])
+
+    def close_dispute(self, dispute_id: str, status: str) -> None:
+        """Let a dispute be "won" or "lost"."""
+        dispute = next(one for one in self._disputes if one["id"] == dispute_id)
+        dispute["status"] = status
+        self._announce_as("charge.dispute.closed", dispute)
+
     def forget_keys(self) -> None:
         """Forget all idempotency keys, as Stripe does after a day."""
         self._answers.clear()
@@ -195,6 +226,9 @@ class StripeStandIn:
                 if int(body.get("amount", payment["amount"])) > left:
                     return _error(400, "amount_too_large")
                 body = _with_metadata(body)
+            case "GET", ["v1", ("refunds" | "disputes") as kind]:
+                found = self._disputes if kind == "disputes" else await self._all("/v1/refunds")
+                return 200, _listed(found, dict(parse_qsl(query)), path)
             case "POST", ["v1", ("payment_intents" | "setup_intents" | "customers") as noun]:
                 if noun == "payment_intents" and int(body["amount"]) < AMOUNT_MIN:
                     return _error(400, "amount_too_small")
@@ -244,13 +278,17 @@ class StripeStandIn:
 
     def _announce(self, payment: Json) -> None:
         events = _SETUP_EVENTS if payment.get("object") == "setup_intent" else _EVENTS
-        if not self.webhook_url or payment.get("status") not in events:
+        if payment.get("status") in events:
+            self._announce_as(events[payment["status"]], payment)
+
+    def _announce_as(self, event_type: str, subject: Json) -> None:
+        if not self.webhook_url:
             return
         event = {
             "id": f"evt_{uuid.uuid4().hex}",
             "object": "event",
-            "type": events[payment["status"]],
-            "data": {"object": payment},
+            "type": event_type,
+            "data": {"object": dict(subject)},
         }
         if self.holds_webhooks:
             self.held.append(event)
@@ -317,6 +355,20 @@ async def _until_empty(behind: httpx.AsyncClient) -> None:
                 return
             except httpx.TransportError:
                 await asyncio.sleep(0.05)
+
+
+def _listed(found: list[Json], query: dict[str, str], path: str) -> Json:
+    """Return a page of a list, newest first, of one payment or since an instant."""
+    shown = [
+        one
+        for one in sorted(found, key=lambda one: (one["created"], one["id"]), reverse=True)
+        if query.get("payment_intent") in (None, one["payment_intent"])
+        and one["created"] >= int(query.get("created[gte]", 0))
+    ]
+    after, limit = query.get("starting_after"), int(query.get("limit", 10))
+    begin = 0 if after is None else [one["id"] for one in shown].index(after) + 1
+    page = shown[begin : begin + limit]
+    return {"object": "list", "url": path, "data": page, "has_more": len(shown) > begin + limit}
 
 
 def _with_metadata(body: Json) -> Json:

@@ -39,6 +39,7 @@ from services.contract.operations.ends import Ends
 from services.contract.operations.invoice_payments import InvoicePayments
 from services.contract.operations.invoice_refunds import InvoiceRefunds
 from services.contract.operations.invoices import Invoices
+from services.contract.operations.money_back import MoneysBack
 from services.contract.operations.named_seats import NamedSeats
 from services.contract.operations.overage import OveragePolicies
 from services.contract.operations.parties import Parties
@@ -128,6 +129,7 @@ async def open_service(
             wall=wall,
             ids=ids,
         )
+        money_back = MoneysBack(store=store, provider=provider, relay=relay, clock=clock, wall=wall, ids=ids)
         refunds = Refunds(store=store, provider=provider, relay=relay, clock=clock, wall=wall, ids=ids)
         top_ups = TopUps(store=store, catalog=catalog, payments=payments, relay=relay, clock=clock, ids=ids)
 
@@ -152,6 +154,7 @@ async def open_service(
             "payment_setups": lambda at: payment_setups.run_due(),
             "invoice_refunds": lambda at: invoice_refunds.run_due(),
             "refunds": lambda at: refunds.run_due(),
+            "money_back": lambda at: money_back.run_due(),
             "auto_top_ups": auto_top_ups.run_due,
         }
 
@@ -233,6 +236,7 @@ async def open_service(
                     one.strip() for one in settings.stripe_webhook_secrets.get_secret_value().split(",")
                 ],
                 hints=[payments.hint, invoice_payments.hint, payment_setups.hint],
+                money_back=money_back.hint,
             )
             await webhooks.start()
             service.stack.push_async_callback(webhooks.stop)

@@ -13,6 +13,7 @@ from services.contract.domain.notices import (
     TopUpLevelChanged,
     TopUpPaid,
     TopUpRefunded,
+    TopUpRefundReversed,
 )
 from services.contract.operations.billing.plan_credits import PlanCredits
 from services.contract.operations.billing.refund_credits import RefundCredits
@@ -62,6 +63,8 @@ class Deliveries:
             case TopUpRefunded():
                 refunded = await self._ledger.refund_grant(payload, request_id=request_id)
                 await self._refund_credits.settle(payload.refund_id, refunded)
+            case TopUpRefundReversed():
+                await self._ledger.reverse_refund(payload, request_id=request_id)
             case PlanChanged():
                 applied = await self._ledger.apply_plan_change(payload, request_id=request_id)
                 await self._plan_credits.settle(

@@ -282,6 +282,12 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         refund = await self._do.refunds.refund(command)
         return refunds.refund_to_wire(refund)
 
+    async def ReportTopUpChargeback(
+        self, request: pb.ReportTopUpChargebackRequest, context: Context
+    ) -> pb.ReportTopUpChargebackResponse:
+        command = refunds.chargeback_from_wire(request)
+        return refunds.chargeback_to_wire(await self._do.refunds.report_chargeback(command))
+
     async def GetTopUp(self, request: pb.GetTopUpRequest, context: Context) -> pb.GetTopUpResponse:
         top_up_id = top_ups.get_from_wire(request)
         top_up = await self._do.top_ups.get(top_up_id)

@@ -473,6 +473,28 @@ top_up_refunds = Table(
     Column("return_time", DateTime(timezone=True)),
     Column("checks", Integer, nullable=False),
     Column("due_time", DateTime(timezone=True)),  # wall time: when the provider is asked next
+    Column("accept_debt", Boolean, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("provider_refund_id", Text),
+    Column("owed_micros", BigInteger, nullable=False),
+    schema=SCHEMA,
+)
+
+money_back_checks = Table(
+    "money_back_checks",
+    metadata,
+    Column("provider_payment_id", Text, primary_key=True),
+    Column("hints", Integer, nullable=False),
+    Column("due_time", DateTime(timezone=True), nullable=False),  # wall time
+    schema=SCHEMA,
+)
+
+money_back_looks = Table(
+    "money_back_looks",
+    metadata,
+    Column("is_only", Boolean, primary_key=True),
+    Column("since", DateTime(timezone=True)),  # wall time, like due_time
+    Column("due_time", DateTime(timezone=True), nullable=False),
     schema=SCHEMA,
 )
 

@@ -257,6 +257,8 @@ def request_of(rpc: Rpc, things: Mapping[str, str], world: World, number: int) -
         "amount": Money(currency_code="USD", micros=MICROS),
         "reference": "a test",
         "provider_customer_id": "cus_of_the_provider",
+        "chargeback_id": "case-1",
+        "dispute_outcome": contract.DISPUTE_OUTCOME_OPENED,
         "payment_method_id": "pm_of_the_provider",
         "seat_group_key": "user_id",
         "seat_ids": ["ann"],

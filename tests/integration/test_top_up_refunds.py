@@ -21,6 +21,8 @@ from tests.support.postgres import Databases
 
 NONE, EXTERNAL = pb.PAYMENT_GATE_NONE, pb.PAYMENT_GATE_EXTERNAL
 PENDING, REFUSED = pb.TOP_UP_REFUND_STATUS_PENDING, pb.TOP_UP_REFUND_STATUS_REFUSED
+OPENED, WON, LOST = pb.DISPUTE_OUTCOME_OPENED, pb.DISPUTE_OUTCOME_WON, pb.DISPUTE_OUTCOME_LOST
+DISPUTED, REVERSED = pb.TOP_UP_REFUND_STATUS_DISPUTED, pb.TOP_UP_REFUND_STATUS_REVERSED
 DUE, RETURNED = pb.TOP_UP_REFUND_STATUS_DUE, pb.TOP_UP_REFUND_STATUS_RETURNED
 
 
@@ -64,6 +66,18 @@ class Bought:
         )
         return (await self.contract.ResolveTopUpPayment(request)).top_up
 
+    async def chargeback(
+        self, outcome: "pb.DisputeOutcome", cents: int | None = None, *, of: str = "case-1"
+    ) -> pb.TopUpRefund:
+        request = pb.ReportTopUpChargebackRequest(
+            request_id=self.seatsco.desk.request_id(),
+            top_up_id=self.top_up.top_up_id,
+            chargeback_id=of,
+            dispute_outcome=outcome,
+            amount=None if cents is None else usd(cents),
+        )
+        return (await self.contract.ReportTopUpChargeback(request)).refund
+
     async def hold(self, credits: int) -> str:
         answer = await self.seatsco.ledger.gate.Authorize(
             ledger_pb2.AuthorizeRequest(
@@ -105,6 +119,21 @@ async def buy(seatsco: SeatsCo, gate: "pb.PaymentGate") -> Bought:
         )
     )
     return Bought(seatsco=seatsco, top_up=ordered.top_up)
+
+
+async def buy_more(bought: Bought) -> Bought:
+    """Buy the same pack again, under the same contract, and pay it."""
+    ordered = await bought.contract.OrderTopUp(
+        pb.OrderTopUpRequest(
+            request_id=bought.seatsco.desk.request_id(),
+            contract_id=bought.top_up.contract_id,
+            top_up_pack_id=bought.seatsco.desk.sells.pack.top_up_pack_id,
+            payment_gate=EXTERNAL,
+        )
+    )
+    more = Bought(seatsco=bought.seatsco, top_up=ordered.top_up)
+    await more.report(pb.PAYMENT_OUTCOME_PAID)
+    return more
 
 
 @pytest.fixture
@@ -305,3 +334,68 @@ async def test_only_a_paid_top_up_can_be_refunded(seatsco: SeatsCo) -> None:
 
     with fault(StatusCode.FAILED_PRECONDITION, "TOP_UP_NOT_PAID"):
         await bought.refund()
+
+
+async def test_golden_what_was_charged_back_is_owed_and_the_next_pack_pays_it(bought: Bought) -> None:
+    await bought.seatsco.spend(600)
+
+    opened = await bought.chargeback(OPENED, 80_00)
+    assert (opened.status, dollars(opened.amount)) == (DISPUTED, "80.00")
+    assert opened.owed_micros == 600 * CREDIT
+    assert await bought.seatsco.balance() == 0
+    again = await buy_more(bought)
+    # The pack is for $80.00, too: 600 of its 1,000 credits pay.
+    assert await bought.seatsco.balance() == 400
+
+    assert (await bought.chargeback(LOST)).status == RETURNED
+
+    assert (await bought.notes(), await bought.seatsco.account_credit()) == (["80.00"], ["0.00"])
+    # What paid the debt is no unspent credit of the second pack.
+    assert dollars((await again.refund()).amount) == "32.00"
+    assert await bought.seatsco.balance() == 0
+
+
+async def test_a_dispute_that_is_won_gives_back_what_was_voided_and_taken(bought: Bought) -> None:
+    await bought.seatsco.spend(600)
+    await bought.chargeback(OPENED, 80_00)
+    await buy_more(bought)
+
+    assert (await bought.chargeback(WON)).status == REVERSED
+    assert (await bought.chargeback(WON)).status == REVERSED
+
+    assert await bought.seatsco.balance() == 400 + 1_000
+    assert await bought.notes() == []
+    with fault(StatusCode.FAILED_PRECONDITION, "DISPUTE_CLOSED"):
+        await bought.chargeback(LOST)
+
+
+async def test_a_part_that_is_charged_back_takes_the_unspent_credits_first(bought: Bought) -> None:
+    await bought.seatsco.spend(600)
+
+    first = await bought.chargeback(OPENED, 32_00)
+    second = await bought.chargeback(OPENED, 8, of="case-2")
+
+    assert (first.owed_micros, second.owed_micros) == (0, CREDIT)
+    assert await bought.seatsco.balance() == 0
+
+
+async def test_an_answer_about_a_chargeback_that_is_lost_changes_nothing_twice(bought: Bought) -> None:
+    await bought.seatsco.spend(600)
+    bought.seatsco.front.will("RefundGrant", unheard(Away("the reply is lost")))
+
+    assert (await bought.chargeback(OPENED, 80_00)).status == PENDING
+    assert (await bought.chargeback(OPENED, 80_00)).status == DISPUTED
+
+    assert [one.status for one in await bought.refunds()] == [DISPUTED]
+    await buy_more(bought)
+    assert await bought.seatsco.balance() == 400
+
+
+async def test_an_unknown_chargeback_is_named(bought: Bought) -> None:
+    with fault(StatusCode.NOT_FOUND, "CHARGEBACK_NOT_FOUND"):
+        await bought.chargeback(WON)
+    with fault(StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS"):
+        await bought.chargeback(OPENED)
+    with fault(StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS"):
+        await bought.chargeback(LOST, 1)
+    assert await bought.refunds() == []

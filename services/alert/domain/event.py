@@ -27,6 +27,8 @@ class EventType(Enum):
     TOP_UP_EXPIRED = "top_up.expired"
     TOP_UP_REFUND_DUE = "top_up.refund_due"
     TOP_UP_REFUNDED = "top_up.refunded"
+    TOP_UP_DISPUTED = "top_up.disputed"
+    TOP_UP_DISPUTE_CLOSED = "top_up.dispute_closed"
     AUTO_TOP_UP_ORDERED = "auto_top_up.ordered"
     AUTO_TOP_UP_STOPPED = "auto_top_up.stopped"
     INVOICE_FINALIZED = "invoice.finalized"

@@ -48,7 +48,7 @@ from services.contract.domain.overage import OverageTerms
 from services.contract.domain.payment_setups import PaymentSetup
 from services.contract.domain.payments import PaymentMethod, PaymentState
 from services.contract.domain.plan_change import IncludedCredits, PlanChange, UnusedShare
-from services.contract.domain.refunds import TopUpRefund
+from services.contract.domain.refunds import DisputeOutcome, TopUpRefund
 from services.contract.domain.schedules import (
     Allocation,
     GrantAlignment,
@@ -553,6 +553,19 @@ class RefundTopUp:
     top_up_id: TopUpId
     amount: Money | None
     reason: str
+    accept_debt: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportTopUpChargeback:
+    """A dispute about a payment that the vendor took. amount: > 0; None unless it is OPENED."""
+
+    request_id: str
+    fingerprint: bytes
+    top_up_id: TopUpId
+    chargeback_id: str
+    amount: Money | None
+    outcome: DisputeOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

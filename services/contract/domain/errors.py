@@ -864,6 +864,32 @@ class RefundPending(FailedPrecondition):
         )
 
 
+class DisputeClosed(FailedPrecondition):
+    """The dispute has had another outcome."""
+
+    reason = "DISPUTE_CLOSED"
+
+    def __init__(self, *, refund_id: str, status: str) -> None:
+        super().__init__(
+            f"the dispute of refund {refund_id!r} is closed; the refund is {status}",
+            refund_id=refund_id,
+            status=status,
+        )
+
+
+class ChargebackNotFound(NotFound):
+    """Only a dispute that was reported as opened can be won or lost."""
+
+    reason = "CHARGEBACK_NOT_FOUND"
+
+    def __init__(self, *, top_up_id: str, chargeback_id: str) -> None:
+        super().__init__(
+            f"top-up {top_up_id!r} has no chargeback {chargeback_id!r}; report it as OPENED first",
+            top_up_id=top_up_id,
+            chargeback_id=chargeback_id,
+        )
+
+
 class RefundExceedsPaid(FailedPrecondition):
     """More than what the invoice charges, less its credit notes, cannot be returned."""
 

@@ -17,7 +17,7 @@ from services.contract.domain.auto_top_up import AutoTopUp, StopReason
 from services.contract.domain.dunning import Dunning
 from services.contract.domain.ids import CustomerId, TopUpId
 from services.contract.domain.invoice import Invoice, InvoiceStatus
-from services.contract.domain.refunds import RefundStatus, TopUpRefund
+from services.contract.domain.refunds import RefundCause, RefundStatus, TopUpRefund
 from services.contract.domain.top_up import PaymentError, TopUp, TopUpStatus
 
 LANES: Final = 4
@@ -33,6 +33,8 @@ class EventType(Enum):
     TOP_UP_EXPIRED = "top_up.expired"
     TOP_UP_REFUND_DUE = "top_up.refund_due"
     TOP_UP_REFUNDED = "top_up.refunded"
+    TOP_UP_DISPUTED = "top_up.disputed"
+    TOP_UP_DISPUTE_CLOSED = "top_up.dispute_closed"
     AUTO_TOP_UP_ORDERED = "auto_top_up.ordered"
     AUTO_TOP_UP_STOPPED = "auto_top_up.stopped"
     INVOICE_FINALIZED = "invoice.finalized"
@@ -47,6 +49,13 @@ EVENT_OF_STATUS: Final[Mapping[TopUpStatus, EventType]] = {
     TopUpStatus.EXPIRED: EventType.TOP_UP_EXPIRED,
     TopUpStatus.REFUND_DUE: EventType.TOP_UP_REFUND_DUE,
     TopUpStatus.REFUNDED: EventType.TOP_UP_REFUNDED,
+}
+
+
+EVENT_OF_DISPUTE: Final[Mapping[RefundStatus, EventType]] = {
+    RefundStatus.DISPUTED: EventType.TOP_UP_DISPUTED,
+    RefundStatus.RETURNED: EventType.TOP_UP_DISPUTE_CLOSED,
+    RefundStatus.REVERSED: EventType.TOP_UP_DISPUTE_CLOSED,
 }
 
 
@@ -84,7 +93,12 @@ def events_of_top_up(before: TopUp | None, after: TopUp, *, at: datetime) -> tup
 def events_of_refund(
     before: TopUpRefund, after: TopUpRefund, top_up: TopUp, *, at: datetime
 ) -> tuple[VendorEvent, ...]:
-    """Return the event of a refund of a granted top-up: its money was returned."""
+    """Return the event of a refund of a granted top-up: its money was returned, or its dispute was opened or closed."""
+    if after.cause is RefundCause.CHARGEBACK:
+        event_type = EVENT_OF_DISPUTE.get(after.status)
+        if event_type is None or after.status is before.status:
+            return ()
+        return (event_of_top_up(event_type, top_up, refund=after, at=at),)
     is_returned = after.status is RefundStatus.RETURNED and before.status is not RefundStatus.RETURNED
     if not (is_returned and after.amount):
         return ()
@@ -157,7 +171,13 @@ def event_of_top_up(
         "price": _money(terms.price),
         "refund": None
         if refund is None
-        else {"refund_id": refund.refund_id, "amount": _money(refund.amount)},
+        else {
+            "refund_id": refund.refund_id,
+            "amount": _money(refund.amount),
+            "cause": refund.cause.value,
+            "status": refund.status.value,
+            "owed_micros": refund.owed.micros,
+        },
         "create_time": _time(top_up.create_time),
         "resolve_time": _optional_time(top_up.resolve_time),
         "expire_time": _optional_time(top_up.expire_time),

@@ -4,7 +4,7 @@
 Those for Alert are in events.py.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,7 +29,9 @@ from services.contract.domain.ids import (
     SubscriptionId,
     TopUpId,
 )
+from services.contract.domain.invoice import Invoice
 from services.contract.domain.plan_change import IncludedCredits, PaidSeats, PlanChange
+from services.contract.domain.refunds import TopUpRefund, to_void
 from services.contract.domain.schedules import GrantSchedule
 from services.contract.domain.seats.naming import NO_NAMES, NamedSeats, SeatNames
 from services.contract.domain.seats.timeline import SeatChange
@@ -106,7 +108,10 @@ class SeatsChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopUpPaid:
-    """cost_basis: what was paid. The grant is in force in [effective_time, expire_time). expire_time None: forever."""
+    """cost_basis: what was paid. The grant is in force in [effective_time, expire_time). expire_time None: forever.
+
+    pays_debts: the Ledger gets the currency, so that a part can pay what is owed.
+    """
 
     customer_id: CustomerId
     top_up_id: TopUpId
@@ -117,16 +122,31 @@ class TopUpPaid:
     priority: int
     effective_time: datetime
     expire_time: datetime | None
+    pays_debts: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopUpRefunded:
-    """voided_at_least: how much of the top-up's grant shall be voided in all; None: all of its rest."""
+    """voided_at_least: how much of the top-up's grant shall be voided in all; None: all of its rest.
+
+    accept_debt: what of it was spent is owed, in this currency.
+    """
 
     customer_id: CustomerId
     refund_id: RefundId
     top_up_id: TopUpId
     voided_at_least: Credits | None
+    accept_debt: bool
+    currency_code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopUpRefundReversed:
+    """The money of a refund that accepted a debt is back."""
+
+    customer_id: CustomerId
+    refund_id: RefundId
+    top_up_id: TopUpId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,10 +192,31 @@ Payload = (
     | SeatsChanged
     | TopUpPaid
     | TopUpRefunded
+    | TopUpRefundReversed
     | TopUpLevelChanged
     | PlanChanged
     | VendorEvent
 )
+
+
+def top_up_refunded(
+    refund: TopUpRefund, invoice: Invoice, granted: Credits, earlier: Sequence[TopUpRefund]
+) -> TopUpRefunded:
+    """Return what the Ledger shall do for a PENDING refund. earlier: the top-up's other refunds."""
+    return TopUpRefunded(
+        customer_id=refund.customer_id,
+        refund_id=refund.refund_id,
+        top_up_id=refund.top_up_id,
+        voided_at_least=None if refund.asked is None else to_void(invoice, granted, refund.asked, earlier),
+        accept_debt=refund.accept_debt,
+        currency_code=invoice.total.currency_code,
+    )
+
+
+def refund_reversed(refund: TopUpRefund) -> TopUpRefundReversed:
+    return TopUpRefundReversed(
+        customer_id=refund.customer_id, refund_id=refund.refund_id, top_up_id=refund.top_up_id
+    )
 
 
 def customer_changed(customer: Customer) -> CustomerChanged:
@@ -265,6 +306,7 @@ def top_up_paid(top_up: TopUp, *, at: datetime) -> TopUpPaid:
         priority=terms.priority,
         effective_time=at,
         expire_time=None if terms.lifetime is None else at + terms.lifetime,
+        pays_debts=True,
     )
 
 

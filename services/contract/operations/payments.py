@@ -21,6 +21,7 @@ from services.contract.domain.errors import (
     PaymentsNotSetUp,
 )
 from services.contract.domain.ids import TopUpId
+from services.contract.domain.money_back import refund_key
 from services.contract.domain.payments import (
     FINAL,
     NEVER_CREATED,
@@ -263,7 +264,7 @@ class Payments:
         )
 
     async def _refund(self, payment: Payment) -> None:
-        await self._provider.refund(payment, amount=None, key=f"{payment.payment_id}/refund")
+        await self._provider.refund(payment, amount=None, key=refund_key(payment))
         async with self._store.transaction() as tx:
             top_up = await self._lock(tx, payment)
             after, returned = refunded(

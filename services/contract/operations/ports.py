@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The peers as operations see them, without gRPC. Implemented by peers and meshkit's outbox."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from services.contract.domain.ids import (
 )
 from services.contract.domain.invoice_document import DocumentFormat
 from services.contract.domain.invoice_parties import BillingDetails
+from services.contract.domain.money_back import MoneyBack
 from services.contract.domain.notices import PlanChanged
 from services.contract.domain.offer import CatalogQuery, Offer
 from services.contract.domain.overage import CardMoney
@@ -142,6 +143,14 @@ class PaymentProvider(Protocol):
 
     async def refund(self, payment: Payable, *, amount: Money | None, key: str) -> None:
         """Return an amount of a payment that SUCCEEDED; None: all of it. key: the same for a repetition."""
+        ...
+
+    async def went_back(self, provider_payment_id: str) -> Sequence[MoneyBack]:
+        """Return all refunds and disputes of a payment, whoever made them. One that took no money is left out."""
+        ...
+
+    def went_back_since(self, since: datetime) -> AsyncIterator[tuple[str, MoneyBack]]:
+        """Yield all refunds and disputes of the account that were made since then, each behind its payment's id."""
         ...
 
     async def method(

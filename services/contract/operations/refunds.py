@@ -9,18 +9,23 @@ from meshkit.clock import Clock
 from meshkit.errors import error_text
 from meshkit.ids import Ids
 from meshkit.quantity import Money
-from services.contract.domain.commands import RefundTopUp
+from services.contract.domain.commands import RefundTopUp, ReportTopUpChargeback
+from services.contract.domain.errors import ChargebackNotFound
 from services.contract.domain.ids import RefundId, TopUpId
-from services.contract.domain.notices import TopUpRefunded
+from services.contract.domain.invoice_life import refuse_unlike
 from services.contract.domain.refunds import (
+    RefundCause,
     RefundStatus,
     TopUpRefund,
+    money_gone,
+    refundable_with_debt,
+    refuse_not_returnable,
     refuse_refused,
     refuse_unrefundable,
-    to_void,
 )
+from services.contract.domain.top_up import refuse_to_decide
 from services.contract.operations.asking import ask_about_due
-from services.contract.operations.billing.refund_credits import save_returned
+from services.contract.operations.billing.refund_credits import begin, close_dispute, save_returned
 from services.contract.operations.ports import PaymentProvider, Relay
 from services.contract.store import PostgresStore
 
@@ -63,32 +68,66 @@ class Refunds:
                 earlier = await tx.refunds.of_top_up(top_up.top_up_id)
                 notes = await tx.credit_notes.of_invoice(invoice.invoice_id)
                 refuse_unrefundable(top_up, invoice, command.amount, earlier=earlier, notes=notes)
+                asked = command.amount
+                if command.accept_debt:
+                    asked = refundable_with_debt(top_up, invoice, asked, earlier=earlier, notes=notes)
                 refund = TopUpRefund(
                     refund_id=RefundId(self._ids.new("rfd")),
                     top_up_id=top_up.top_up_id,
                     customer_id=customer_id,
-                    asked=command.amount,
+                    asked=asked,
                     reason=command.reason,
                     status=RefundStatus.PENDING,
                     amount=Money.zero(invoice.total.currency_code),
                     create_time=self._clock.now(),
+                    accept_debt=command.accept_debt,
                 )
-                notice = TopUpRefunded(
-                    customer_id=customer_id,
-                    refund_id=refund.refund_id,
-                    top_up_id=top_up.top_up_id,
-                    voided_at_least=None
-                    if command.amount is None
-                    else to_void(invoice, top_up.terms.amount, command.amount, earlier),
-                )
-                await tx.refunds.insert(refund)
-                await tx.outbox.enqueue(notice, key=customer_id)
+                await begin(tx, refund, top_up, invoice, earlier)
                 await tx.responses.store(command, refund)
         await self._relay.deliver_now(refund.customer_id)
         refund = await self._find(refund.refund_id)
         refuse_refused(refund)
         if refund.status is RefundStatus.DUE:
             await self._try_to_return(refund)
+        return await self._find(refund.refund_id)
+
+    async def report_chargeback(self, command: ReportTopUpChargeback) -> TopUpRefund:
+        """Record what the vendor says of a dispute about its payment. Repeating it changes nothing.
+
+        Raises TopUpNotFound, TopUpNotPaid, PaidThroughProvider, RefundPending, CurrencyDiffers, ChargebackNotFound,
+        DisputeClosed.
+        """
+        at = self._clock.now()
+        async with self._store.transaction() as tx:
+            refund = await tx.responses.claim(command, TopUpRefund)
+            if refund is None:
+                customer_id = (await tx.top_ups.find(command.top_up_id)).customer_id
+                await tx.customers.lock_id(customer_id)
+                top_up = await tx.top_ups.find(command.top_up_id)
+                refuse_to_decide(top_up)
+                earlier = await tx.refunds.of_top_up(top_up.top_up_id)
+                refund = next(
+                    (one for one in earlier if one.provider_refund_id == command.chargeback_id), None
+                )
+                if refund is not None:
+                    refund = await close_dispute(tx, refund, command.outcome, at=at, ids=self._ids)
+                elif command.amount is None:
+                    raise ChargebackNotFound(top_up_id=top_up.top_up_id, chargeback_id=command.chargeback_id)
+                else:
+                    refuse_not_returnable(top_up, earlier)
+                    invoice = await tx.invoices.find(top_up.invoice_id)
+                    refuse_unlike(command.amount, invoice.total.currency_code)
+                    refund = money_gone(
+                        RefundId(self._ids.new("rfd")),
+                        top_up,
+                        command.amount,
+                        RefundCause.CHARGEBACK,
+                        command.chargeback_id,
+                        at=at,
+                    )
+                    await begin(tx, refund, top_up, invoice, earlier)
+                await tx.responses.store(command, refund)
+        await self._relay.deliver_now(refund.customer_id)
         return await self._find(refund.refund_id)
 
     async def of_top_up(self, top_up_id: TopUpId) -> Sequence[TopUpRefund]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stripe, through its SDK. A payment is a PaymentIntent: https://docs.stripe.com/payments/payment-intents"""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
@@ -12,6 +12,7 @@ import structlog
 from meshkit.quantity import MICROS, Money
 from services.contract.domain.errors import PaymentMethodUnknown, PaymentProviderUnavailable
 from services.contract.domain.ids import CustomerId
+from services.contract.domain.money_back import MoneyBack
 from services.contract.domain.payment_setups import PaymentSetup, ProviderSetup, SetupState
 from services.contract.domain.payments import (
     Payable,
@@ -21,6 +22,7 @@ from services.contract.domain.payments import (
     ProviderPayment,
     Refusal,
 )
+from services.contract.domain.refunds import DisputeOutcome
 
 TIMEOUT_SECONDS = 20.0
 # How many decimal places Stripe's amounts have; not always those of ISO 4217. https://docs.stripe.com/currencies
@@ -111,6 +113,17 @@ AUTHENTICATION_REQUIRED: Final = "authentication_required"
 REFUNDS_READ_MAX = 100  # of one payment; Stripe returns no more at once
 AMOUNT_TOO_SMALL: Final = "amount_too_small"
 ALREADY_REFUNDED: Final = "charge_already_refunded"
+
+PAGE_SIZE = 100
+# Stripe's statuses of refunds whose money did not leave.
+_NOT_RETURNED: Final = ("failed", "canceled")
+# A dispute in another status, such as an inquiry (warning_…), has taken no money.
+_DISPUTES: Final[dict[str, DisputeOutcome]] = {
+    "needs_response": DisputeOutcome.OPENED,
+    "under_review": DisputeOutcome.OPENED,
+    "won": DisputeOutcome.WON,
+    "lost": DisputeOutcome.LOST,
+}
 
 log = structlog.get_logger(__name__)
 
@@ -213,6 +226,39 @@ class StripeProvider:
                 if error.code != ALREADY_REFUNDED:
                     raise PaymentProviderUnavailable(details=f"it refuses the refund: {error.code}") from None
 
+    async def went_back(self, provider_payment_id: str) -> Sequence[MoneyBack]:
+        of_payment: stripe.params.RefundListParams = {
+            "payment_intent": provider_payment_id,
+            "limit": REFUNDS_READ_MAX,
+        }
+        async with _asking():
+            refunds = await self._client.v1.refunds.list_async(of_payment)
+            disputes = await self._client.v1.disputes.list_async(
+                {"payment_intent": provider_payment_id, "limit": REFUNDS_READ_MAX}
+            )
+        return [
+            *(_refund_from_stripe(one) for one in refunds.data if one.status not in _NOT_RETURNED),
+            *(_dispute_from_stripe(one) for one in disputes.data if one.status in _DISPUTES),
+        ]
+
+    async def went_back_since(self, since: datetime) -> AsyncIterator[tuple[str, MoneyBack]]:
+        params: stripe.params.RefundListParams = {
+            "created": {"gte": int(since.timestamp())},
+            "limit": PAGE_SIZE,
+        }
+        async with _asking():
+            async for refund in (await self._client.v1.refunds.list_async(params)).auto_paging_iter():
+                payment_id = _id(refund.payment_intent)
+                if payment_id and refund.status not in _NOT_RETURNED:
+                    yield payment_id, _refund_from_stripe(refund)
+            disputes = await self._client.v1.disputes.list_async(
+                {"created": {"gte": int(since.timestamp())}, "limit": PAGE_SIZE}
+            )
+            async for dispute in disputes.auto_paging_iter():
+                payment_id = _id(dispute.payment_intent)
+                if payment_id and dispute.status in _DISPUTES:
+                    yield payment_id, _dispute_from_stripe(dispute)
+
     async def method(
         self, customer_id: CustomerId, provider_customer_id: str, payment_method_id: str, *, at: datetime
     ) -> PaymentMethod:
@@ -303,6 +349,29 @@ def _setup_from_stripe(intent: stripe.SetupIntent) -> ProviderSetup:
         payment_method_id=method if isinstance(method, str) else _text(method, "id"),
         action=PayerAction(client_secret=intent.client_secret or "", redirect_url=_text(redirect, "url")),
     )
+
+
+def _refund_from_stripe(refund: stripe.Refund) -> MoneyBack:
+    return MoneyBack(
+        provider_refund_id=refund.id,
+        amount=from_minor(refund.amount, refund.currency.upper()),
+        key=_text(refund.metadata, "refund_id"),
+        dispute=None,
+    )
+
+
+def _dispute_from_stripe(dispute: stripe.Dispute) -> MoneyBack:
+    return MoneyBack(
+        provider_refund_id=dispute.id,
+        amount=from_minor(dispute.amount, dispute.currency.upper()),
+        key="",
+        dispute=_DISPUTES[dispute.status],
+    )
+
+
+def _id(part: object) -> str:
+    """Return the id of what Stripe names by its id, or has put in whole; empty if there is none."""
+    return part if isinstance(part, str) else _text(part, "id")
 
 
 def _text(part: object, field: str) -> str:

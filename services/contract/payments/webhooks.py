@@ -7,7 +7,7 @@ of it. So it does not matter whether webhooks are late, repeated, out of order o
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import stripe
 import structlog
@@ -28,6 +28,11 @@ STRIPE_WEBHOOKS = Counter(
     "contract_stripe_webhooks", "Webhooks of Stripe, by what became of them.", ["result"]
 )
 
+# Types of events about refunds and disputes.
+MONEY_BACK: Final = ("charge.refund", "charge.dispute.", "refund.")
+
+Hint: TypeAlias = Callable[[str], Awaitable[bool]]
+
 log = structlog.get_logger(__name__)
 
 
@@ -35,14 +40,16 @@ class WebhookListener:
     """Serves POST /webhooks/stripe.
 
     secrets: of the endpoint at Stripe; several while one replaces another. hints: each remembers that something has
-    changed at Stripe, and returns whether it knows the id.
+    changed at Stripe, and returns whether it knows the id. money_back: the same, of a payment of which something went
+    back.
     """
 
     def __init__(
-        self, *, listen: str, secrets: Sequence[str], hints: Sequence[Callable[[str], Awaitable[bool]]]
+        self, *, listen: str, secrets: Sequence[str], hints: Sequence[Hint], money_back: Hint
     ) -> None:
         self._secrets = tuple(secrets)
         self._hints = tuple(hints)
+        self._money_back = money_back
         app = Starlette(routes=[Route(PATH, self._receive, methods=["POST"])])
         self._server = HttpServer("Stripe's webhooks", app, listen)
 
@@ -63,18 +70,21 @@ class WebhookListener:
             return _refused("too_large", 413)
         if not self._is_signed(body, request.headers.get("stripe-signature")):
             return _refused("not_signed", 400)
-        subject_id = _subject_of(body)
+        subject_id, is_money_back = _subject_of(body)
         if subject_id is None:
             # Signed by Stripe, but about something else: repeating it would not help.
             return _accepted("ignored")
         try:
-            is_known = any([await hint(subject_id) for hint in self._hints])
+            is_known = any([await hint(subject_id) for hint in self._told(is_money_back)])
         except (
             Exception
         ) as error:  # the database is away; Stripe repeats the webhook, and the poller does not need it
             log.warning("webhook_not_stored", error=type(error).__name__)
             return _refused("not_stored", 503)
         return _accepted("known" if is_known else "unknown")
+
+    def _told(self, is_money_back: bool) -> Sequence[Hint]:
+        return (*self._hints, self._money_back) if is_money_back else self._hints
 
     def _is_signed(self, body: bytes, header: str | None) -> bool:
         for secret in self._secrets:
@@ -96,15 +106,20 @@ async def _body(request: Request) -> bytes | None:
     return body
 
 
-def _subject_of(body: bytes) -> str | None:
-    """Return the id of the PaymentIntent or SetupIntent that an event is about; None if it is about neither."""
+def _subject_of(body: bytes) -> tuple[str | None, bool]:
+    """Return the id of the PaymentIntent or SetupIntent that an event is about, and whether money of it went back.
+
+    None if it is about neither.
+    """
     try:
         event: Any = json.loads(body)
         subject = event["data"]["object"]
         subject_id = subject["id"] if subject["object"] in _INTENTS else subject.get("payment_intent")
     except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return subject_id if isinstance(subject_id, str) and subject_id else None
+        return None, False
+    event_type = event.get("type")
+    is_money_back = isinstance(event_type, str) and event_type.startswith(MONEY_BACK)
+    return (subject_id if isinstance(subject_id, str) and subject_id else None), is_money_back
 
 
 def _accepted(result: str) -> Response:

@@ -25,6 +25,7 @@ from services.contract.domain.notices import (
     TopUpLevelChanged,
     TopUpPaid,
     TopUpRefunded,
+    TopUpRefundReversed,
 )
 from services.contract.domain.refunds import GrantCredits, RefundAnswer
 from services.contract.domain.seats.voids import VoidAnswer
@@ -164,6 +165,7 @@ class LedgerPeer:
             product_id=paid.product_id,
             amount_micros=paid.amount.micros,
             cost_basis_micros=paid.cost_basis.micros,
+            currency_code=paid.cost_basis.currency_code if paid.pays_debts else "",
             priority=paid.priority,
             effective_time=timestamp(paid.effective_time),
             expire_time=optional_timestamp(paid.expire_time),
@@ -192,6 +194,18 @@ class LedgerPeer:
         sent, known = changed.version, answer.version
         warn_if_ahead("ledger", "WATCH", changed.auto_top_up_id, sent=sent, known=known)
 
+    async def reverse_refund(self, back: TopUpRefundReversed, *, request_id: str) -> None:
+        """Say that the money of a refund is back: the Ledger cancels what is owed, and gives back what it took."""
+        async with calling("ledger"):
+            await self._stub.ReverseRefund(
+                ledger_peer_pb2.ReverseRefundRequest(
+                    request_id=request_id,
+                    customer_id=back.customer_id,
+                    top_up_id=back.top_up_id,
+                    refund_id=back.refund_id,
+                )
+            )
+
     async def refund_grant(self, refunded: TopUpRefunded, *, request_id: str) -> RefundAnswer:
         """Take back credits of a top-up; returns where its credits are. A repeated request gets the first answer."""
         least = refunded.voided_at_least
@@ -202,6 +216,9 @@ class LedgerPeer:
                     customer_id=refunded.customer_id,
                     top_up_id=refunded.top_up_id,
                     voided_at_least_micros=None if least is None else least.micros,
+                    accept_debt=refunded.accept_debt,
+                    refund_id=refunded.refund_id if refunded.accept_debt else "",
+                    currency_code=refunded.currency_code if refunded.accept_debt else "",
                 )
             )
         return RefundAnswer(
@@ -213,6 +230,7 @@ class LedgerPeer:
                 voided=Credits(answer.voided_micros),
             ),
             is_refused=answer.is_refused,
+            owed=Credits(answer.owed_micros),
             apply_time=instant(answer.apply_time),
         )
 

@@ -37,6 +37,7 @@ from services.contract.domain.notices import (
     TopUpLevelChanged,
     TopUpPaid,
     TopUpRefunded,
+    TopUpRefundReversed,
 )
 from services.contract.domain.overage import OverageLimit
 from services.contract.domain.payment_setups import PaymentSetup
@@ -329,6 +330,29 @@ def _sent_of_signed(created: Json) -> Json:
 PARTY: Final = Format("Party", Party)
 BILLING_DETAILS: Final = Format("BillingDetails", BillingDetails)
 INVOICE_PARTIES: Final = Format("InvoiceParties", InvoiceParties)
+
+
+def _by_request(refund: Json) -> Json:
+    """TopUpRefund 1 to 2: money can go back for credits that were spent, and without us."""
+    return {
+        **refund,
+        "accept_debt": False,
+        "cause": "REQUEST",
+        "provider_refund_id": "",
+        "owed": {"micros": 0},
+    }
+
+
+def _pays_no_debts(paid: Json) -> Json:
+    """TOP_UP_PAID 1 to 2: a part of a grant can pay a debt. What was sent before is repeated as it was."""
+    return {**paid, "pays_debts": False}
+
+
+def _unspent_only(refunded: Json) -> Json:
+    """TOP_UP_REFUNDED 1 to 2: it can leave a debt."""
+    return {**refunded, "accept_debt": False, "currency_code": ""}
+
+
 RESPONSES: Final = Formats[Response](
     Format("Customer", Customer, (_customer_2,)),
     Format(
@@ -381,7 +405,7 @@ RESPONSES: Final = Formats[Response](
     Format("PaymentSetup", PaymentSetup),
     Format("InvoiceAttempt", InvoiceAttempt),
     Format("InvoicePaymentRefunded", InvoicePaymentRefunded),
-    Format("TopUpRefund", TopUpRefund),
+    Format("TopUpRefund", TopUpRefund, (_by_request,)),
     Format("AutoTopUp", AutoTopUp),
 )
 NOTICES: Final = Formats[Payload](
@@ -396,8 +420,9 @@ NOTICES: Final = Formats[Payload](
         SeatsChanged,
         (_seats_changed_2, _counted_change, _change_that_counts, _without_money),
     ),
-    Format("TOP_UP_PAID", TopUpPaid),
-    Format("TOP_UP_REFUNDED", TopUpRefunded),
+    Format("TOP_UP_PAID", TopUpPaid, (_pays_no_debts,)),
+    Format("TOP_UP_REFUNDED", TopUpRefunded, (_unspent_only,)),
+    Format("TOP_UP_REFUND_REVERSED", TopUpRefundReversed),
     Format("TOP_UP_LEVEL_CHANGED", TopUpLevelChanged),
     Format("VENDOR_EVENT", VendorEvent),
     Format(

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from meshkit.quantity import Credits, Money
 from services.contract.domain.ids import CreditNoteId, CustomerId, RefundId, TopUpId
 from services.contract.domain.payments import CHECK_AFTER_MAX, FIRST_CHECK_AFTER
-from services.contract.domain.refunds import GrantCredits, RefundStatus, TopUpRefund
+from services.contract.domain.refunds import GrantCredits, RefundCause, RefundStatus, TopUpRefund
 from services.contract.tables import top_up_refunds
 
 # After so many questions the wait is CHECK_AFTER_MAX.
@@ -35,6 +35,9 @@ class StoredRefunds:
                 reason=refund.reason,
                 create_time=refund.create_time,
                 checks=0,
+                accept_debt=refund.accept_debt,
+                cause=refund.cause.value,
+                provider_refund_id=refund.provider_refund_id or None,
                 **_changing(refund),
             )
         )
@@ -93,6 +96,7 @@ def _changing(refund: TopUpRefund) -> dict[str, object]:
         "apply_time": refund.apply_time,
         "credit_note_id": refund.credit_note_id,
         "return_time": refund.return_time,
+        "owed_micros": refund.owed.micros,
     }
 
 
@@ -122,4 +126,8 @@ def _from_row(row: Row[Any]) -> TopUpRefund:
         apply_time=row.apply_time,
         credit_note_id=None if row.credit_note_id is None else CreditNoteId(row.credit_note_id),
         return_time=row.return_time,
+        accept_debt=row.accept_debt,
+        cause=RefundCause(row.cause),
+        provider_refund_id=row.provider_refund_id or "",
+        owed=Credits(row.owed_micros),
     )

@@ -25,6 +25,7 @@ from services.contract.domain.commands import (
     RecordInvoicePayment,
     RefundInvoicePayment,
     RefundTopUp,
+    ReportTopUpChargeback,
     RepriceSeats,
     ResolveTopUpPayment,
     Response,
@@ -102,7 +103,7 @@ class OwnResponses(StoredResponses[Response]):
                 | PayInvoice()
             ):
                 await StoredInvoices(self._connection).find(command.invoice_id)
-            case ResolveTopUpPayment() | CancelTopUp() | PayTopUp() | RefundTopUp():
+            case ResolveTopUpPayment() | CancelTopUp() | PayTopUp() | RefundTopUp() | ReportTopUpChargeback():
                 await StoredTopUps(self._connection).find(command.top_up_id)
             case _:
                 raise AssertionError(f"{type(command).__name__} is not for callers restricted to customers")

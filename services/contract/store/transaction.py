@@ -27,6 +27,7 @@ from services.contract.store.formats import NOTICES, RESPONSES
 from services.contract.store.invoice_charges import StoredInvoiceCharges
 from services.contract.store.invoice_refunds import StoredInvoiceRefunds
 from services.contract.store.invoices import StoredInvoices
+from services.contract.store.money_back import StoredMoneyBack
 from services.contract.store.numbers import StoredNumbers
 from services.contract.store.parties import StoredParties
 from services.contract.store.payment_setups import StoredPaymentSetups
@@ -71,6 +72,7 @@ class Transaction:
         self.invoice_refunds = StoredInvoiceRefunds(connection)
         self.payment_setups = StoredPaymentSetups(connection)
         self.refunds = StoredRefunds(connection)
+        self.money_back = StoredMoneyBack(connection)
         self.auto_top_ups = StoredAutoTopUps(connection, wall=wall)
         self.plan_changes = StoredPlanChanges(connection)
         self.usage = StoredUsage(connection)

@@ -175,6 +175,22 @@ class TopUpRefundStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TOP_UP_REFUND_STATUS_REFUSED: _ClassVar[TopUpRefundStatus]
     TOP_UP_REFUND_STATUS_DUE: _ClassVar[TopUpRefundStatus]
     TOP_UP_REFUND_STATUS_RETURNED: _ClassVar[TopUpRefundStatus]
+    TOP_UP_REFUND_STATUS_DISPUTED: _ClassVar[TopUpRefundStatus]
+    TOP_UP_REFUND_STATUS_REVERSED: _ClassVar[TopUpRefundStatus]
+
+class TopUpRefundCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TOP_UP_REFUND_CAUSE_UNSPECIFIED: _ClassVar[TopUpRefundCause]
+    TOP_UP_REFUND_CAUSE_REQUEST: _ClassVar[TopUpRefundCause]
+    TOP_UP_REFUND_CAUSE_PROVIDER: _ClassVar[TopUpRefundCause]
+    TOP_UP_REFUND_CAUSE_CHARGEBACK: _ClassVar[TopUpRefundCause]
+
+class DisputeOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DISPUTE_OUTCOME_UNSPECIFIED: _ClassVar[DisputeOutcome]
+    DISPUTE_OUTCOME_OPENED: _ClassVar[DisputeOutcome]
+    DISPUTE_OUTCOME_WON: _ClassVar[DisputeOutcome]
+    DISPUTE_OUTCOME_LOST: _ClassVar[DisputeOutcome]
 
 class InvoiceStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -333,6 +349,16 @@ TOP_UP_REFUND_STATUS_PENDING: TopUpRefundStatus
 TOP_UP_REFUND_STATUS_REFUSED: TopUpRefundStatus
 TOP_UP_REFUND_STATUS_DUE: TopUpRefundStatus
 TOP_UP_REFUND_STATUS_RETURNED: TopUpRefundStatus
+TOP_UP_REFUND_STATUS_DISPUTED: TopUpRefundStatus
+TOP_UP_REFUND_STATUS_REVERSED: TopUpRefundStatus
+TOP_UP_REFUND_CAUSE_UNSPECIFIED: TopUpRefundCause
+TOP_UP_REFUND_CAUSE_REQUEST: TopUpRefundCause
+TOP_UP_REFUND_CAUSE_PROVIDER: TopUpRefundCause
+TOP_UP_REFUND_CAUSE_CHARGEBACK: TopUpRefundCause
+DISPUTE_OUTCOME_UNSPECIFIED: DisputeOutcome
+DISPUTE_OUTCOME_OPENED: DisputeOutcome
+DISPUTE_OUTCOME_WON: DisputeOutcome
+DISPUTE_OUTCOME_LOST: DisputeOutcome
 INVOICE_STATUS_UNSPECIFIED: InvoiceStatus
 INVOICE_STATUS_DRAFT: InvoiceStatus
 INVOICE_STATUS_FINALIZED: InvoiceStatus
@@ -1587,7 +1613,7 @@ class RefundedCredits(_message.Message):
     def __init__(self, granted_micros: _Optional[int] = ..., spent_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., expired_micros: _Optional[int] = ..., voided_micros: _Optional[int] = ...) -> None: ...
 
 class TopUpRefund(_message.Message):
-    __slots__ = ("refund_id", "top_up_id", "asked", "reason", "status", "amount", "credits", "refundable", "credit_note_id", "create_time", "apply_time", "return_time")
+    __slots__ = ("refund_id", "top_up_id", "asked", "reason", "status", "amount", "credits", "refundable", "credit_note_id", "create_time", "apply_time", "return_time", "accept_debt", "cause", "provider_refund_id", "owed_micros")
     REFUND_ID_FIELD_NUMBER: _ClassVar[int]
     TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
     ASKED_FIELD_NUMBER: _ClassVar[int]
@@ -1600,6 +1626,10 @@ class TopUpRefund(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     APPLY_TIME_FIELD_NUMBER: _ClassVar[int]
     RETURN_TIME_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_DEBT_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_REFUND_ID_FIELD_NUMBER: _ClassVar[int]
+    OWED_MICROS_FIELD_NUMBER: _ClassVar[int]
     refund_id: str
     top_up_id: str
     asked: _money_pb2.Money
@@ -1612,19 +1642,45 @@ class TopUpRefund(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     apply_time: _timestamp_pb2.Timestamp
     return_time: _timestamp_pb2.Timestamp
-    def __init__(self, refund_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., asked: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., reason: _Optional[str] = ..., status: _Optional[_Union[TopUpRefundStatus, str]] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., credits: _Optional[_Union[RefundedCredits, _Mapping]] = ..., refundable: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., credit_note_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., apply_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., return_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    accept_debt: bool
+    cause: TopUpRefundCause
+    provider_refund_id: str
+    owed_micros: int
+    def __init__(self, refund_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., asked: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., reason: _Optional[str] = ..., status: _Optional[_Union[TopUpRefundStatus, str]] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., credits: _Optional[_Union[RefundedCredits, _Mapping]] = ..., refundable: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., credit_note_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., apply_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., return_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., accept_debt: _Optional[bool] = ..., cause: _Optional[_Union[TopUpRefundCause, str]] = ..., provider_refund_id: _Optional[str] = ..., owed_micros: _Optional[int] = ...) -> None: ...
+
+class ReportTopUpChargebackRequest(_message.Message):
+    __slots__ = ("request_id", "top_up_id", "chargeback_id", "dispute_outcome", "amount")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
+    CHARGEBACK_ID_FIELD_NUMBER: _ClassVar[int]
+    DISPUTE_OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    top_up_id: str
+    chargeback_id: str
+    dispute_outcome: DisputeOutcome
+    amount: _money_pb2.Money
+    def __init__(self, request_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., chargeback_id: _Optional[str] = ..., dispute_outcome: _Optional[_Union[DisputeOutcome, str]] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ...) -> None: ...
+
+class ReportTopUpChargebackResponse(_message.Message):
+    __slots__ = ("refund",)
+    REFUND_FIELD_NUMBER: _ClassVar[int]
+    refund: TopUpRefund
+    def __init__(self, refund: _Optional[_Union[TopUpRefund, _Mapping]] = ...) -> None: ...
 
 class RefundTopUpRequest(_message.Message):
-    __slots__ = ("request_id", "top_up_id", "amount", "reason")
+    __slots__ = ("request_id", "top_up_id", "amount", "reason", "accept_debt")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
     AMOUNT_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_DEBT_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     top_up_id: str
     amount: _money_pb2.Money
     reason: str
-    def __init__(self, request_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
+    accept_debt: bool
+    def __init__(self, request_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., reason: _Optional[str] = ..., accept_debt: _Optional[bool] = ...) -> None: ...
 
 class RefundTopUpResponse(_message.Message):
     __slots__ = ("refund",)

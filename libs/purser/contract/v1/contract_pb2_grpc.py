@@ -214,6 +214,11 @@ class ContractServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.RefundTopUpRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.RefundTopUpResponse.FromString,
                 _registered_method=True)
+        self.ReportTopUpChargeback = channel.unary_unary(
+                '/purser.contract.v1.ContractService/ReportTopUpChargeback',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ReportTopUpChargebackRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ReportTopUpChargebackResponse.FromString,
+                _registered_method=True)
         self.GetTopUp = channel.unary_unary(
                 '/purser.contract.v1.ContractService/GetTopUp',
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetTopUpRequest.SerializeToString,
@@ -601,6 +606,18 @@ class ContractServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReportTopUpChargeback(self, request, context):
+        """Reports what became of a dispute about a payment that the vendor took itself: OPENED when the payer's bank has taken
+        the money, then WON or LOST. The credits are voided as far as they are unspent, and the others are owed; WON gives
+        back what was taken, LOST writes the credit note. With PAYMENT_GATE_STRIPE Contract asks Stripe instead. Idempotent
+        by request_id, and once per chargeback_id and outcome. Errors: TOP_UP_NOT_FOUND, CHARGEBACK_NOT_FOUND (NOT_FOUND):
+        WON or LOST before OPENED; TOP_UP_NOT_PAID, PAID_THROUGH_PROVIDER, REFUND_PENDING, DISPUTE_CLOSED, CURRENCY_DIFFERS
+        (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetTopUp(self, request, context):
         """Returns one top-up, with its refunds. Errors: TOP_UP_NOT_FOUND (NOT_FOUND).
         """
@@ -877,6 +894,11 @@ def add_ContractServiceServicer_to_server(servicer, server):
                     servicer.RefundTopUp,
                     request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.RefundTopUpRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.RefundTopUpResponse.SerializeToString,
+            ),
+            'ReportTopUpChargeback': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportTopUpChargeback,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ReportTopUpChargebackRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ReportTopUpChargebackResponse.SerializeToString,
             ),
             'GetTopUp': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTopUp,
@@ -1884,6 +1906,33 @@ class ContractService:
             '/purser.contract.v1.ContractService/RefundTopUp',
             purser_dot_contract_dot_v1_dot_contract__pb2.RefundTopUpRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_contract__pb2.RefundTopUpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportTopUpChargeback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/ReportTopUpChargeback',
+            purser_dot_contract_dot_v1_dot_contract__pb2.ReportTopUpChargebackRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.ReportTopUpChargebackResponse.FromString,
             options,
             channel_credentials,
             insecure,

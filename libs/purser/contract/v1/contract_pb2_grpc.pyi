@@ -211,6 +211,14 @@ class ContractServiceStub:
     more than the unspent credits cost (refundable_micros says what can be refunded; nothing was), CURRENCY_DIFFERS
     (FAILED_PRECONDITION).
     """
+    ReportTopUpChargeback: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ReportTopUpChargebackRequest, _contract_pb2.ReportTopUpChargebackResponse]
+    """Reports what became of a dispute about a payment that the vendor took itself: OPENED when the payer's bank has taken
+    the money, then WON or LOST. The credits are voided as far as they are unspent, and the others are owed; WON gives
+    back what was taken, LOST writes the credit note. With PAYMENT_GATE_STRIPE Contract asks Stripe instead. Idempotent
+    by request_id, and once per chargeback_id and outcome. Errors: TOP_UP_NOT_FOUND, CHARGEBACK_NOT_FOUND (NOT_FOUND):
+    WON or LOST before OPENED; TOP_UP_NOT_PAID, PAID_THROUGH_PROVIDER, REFUND_PENDING, DISPUTE_CLOSED, CURRENCY_DIFFERS
+    (FAILED_PRECONDITION).
+    """
     GetTopUp: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetTopUpRequest, _contract_pb2.GetTopUpResponse]
     """Returns one top-up, with its refunds. Errors: TOP_UP_NOT_FOUND (NOT_FOUND)."""
     ListTopUps: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListTopUpsRequest, _contract_pb2.ListTopUpsResponse]
@@ -444,6 +452,14 @@ class ContractServiceAsyncStub(ContractServiceStub):
     call returns the refund as it is now. Errors: TOP_UP_NOT_FOUND (NOT_FOUND); TOP_UP_NOT_PAID, REFUND_PENDING while an
     earlier refund of it is PENDING, REFUND_EXCEEDS_PAID for more than is left of the invoice, REFUND_EXCEEDS_UNSPENT for
     more than the unspent credits cost (refundable_micros says what can be refunded; nothing was), CURRENCY_DIFFERS
+    (FAILED_PRECONDITION).
+    """
+    ReportTopUpChargeback: _aio.UnaryUnaryMultiCallable[_contract_pb2.ReportTopUpChargebackRequest, _contract_pb2.ReportTopUpChargebackResponse]  # type: ignore[assignment]
+    """Reports what became of a dispute about a payment that the vendor took itself: OPENED when the payer's bank has taken
+    the money, then WON or LOST. The credits are voided as far as they are unspent, and the others are owed; WON gives
+    back what was taken, LOST writes the credit note. With PAYMENT_GATE_STRIPE Contract asks Stripe instead. Idempotent
+    by request_id, and once per chargeback_id and outcome. Errors: TOP_UP_NOT_FOUND, CHARGEBACK_NOT_FOUND (NOT_FOUND):
+    WON or LOST before OPENED; TOP_UP_NOT_PAID, PAID_THROUGH_PROVIDER, REFUND_PENDING, DISPUTE_CLOSED, CURRENCY_DIFFERS
     (FAILED_PRECONDITION).
     """
     GetTopUp: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetTopUpRequest, _contract_pb2.GetTopUpResponse]  # type: ignore[assignment]
@@ -886,6 +902,20 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         call returns the refund as it is now. Errors: TOP_UP_NOT_FOUND (NOT_FOUND); TOP_UP_NOT_PAID, REFUND_PENDING while an
         earlier refund of it is PENDING, REFUND_EXCEEDS_PAID for more than is left of the invoice, REFUND_EXCEEDS_UNSPENT for
         more than the unspent credits cost (refundable_micros says what can be refunded; nothing was), CURRENCY_DIFFERS
+        (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def ReportTopUpChargeback(
+        self,
+        request: _contract_pb2.ReportTopUpChargebackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.ReportTopUpChargebackResponse, _abc.Awaitable[_contract_pb2.ReportTopUpChargebackResponse]]:
+        """Reports what became of a dispute about a payment that the vendor took itself: OPENED when the payer's bank has taken
+        the money, then WON or LOST. The credits are voided as far as they are unspent, and the others are owed; WON gives
+        back what was taken, LOST writes the credit note. With PAYMENT_GATE_STRIPE Contract asks Stripe instead. Idempotent
+        by request_id, and once per chargeback_id and outcome. Errors: TOP_UP_NOT_FOUND, CHARGEBACK_NOT_FOUND (NOT_FOUND):
+        WON or LOST before OPENED; TOP_UP_NOT_PAID, PAID_THROUGH_PROVIDER, REFUND_PENDING, DISPUTE_CLOSED, CURRENCY_DIFFERS
         (FAILED_PRECONDITION).
         """
 
