@@ -70,6 +70,7 @@ async def test_golden_a_debt_is_seen_and_the_next_pack_pays_it(ledger: RunningLe
 
     assert (refunded.voided_micros, refunded.owed_micros) == (400 * CREDIT, 600 * CREDIT)
     assert await ledger.peer.RefundGrant(request) == refunded
+    assert await ledger.peer.RefundGrant(_charged_back(ledger)) == refunded  # once per refund
     pool = await ledger.pool()
     assert (pool.available_micros, pool.owed_micros, pool.owed_money_micros) == (0, 600 * CREDIT, 48 * CREDIT)
     [debt] = (await _debts(ledger)).debts

@@ -91,7 +91,9 @@ def refund_grant(
     paid_for = history.paid_for
     is_refused = False
     entry: DebtEntry | None = None
-    if command.accept_debt:
+    if command.accept_debt and history.refund(command.refund_id) is not None:
+        pass  # asked for again: its money went back once
+    elif command.accept_debt:
         account, entry = _with_debt(account, grant_id, command, paid_for, at=at)
     elif command.voided_at_least is None:
         void = GrantVoid(time=at, reason=REFUND_REASON, actor="")
