@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Top-ups through Stripe, at random: grants equal the payments that were kept, exactly, whatever happens in between.
 
-Payers, their cards, cancellations, expiries, refunds, webhooks (lost, repeated, late), questions that fail or whose
-answers are lost, and restarts of Contract are mixed for many orders at the same time. At the end Stripe's books are the
-model.
+Payers, their cards, cancellations, expiries, refunds, also at Stripe's dashboard, disputes, webhooks (lost, repeated,
+late), questions that fail or whose answers are lost, and restarts of Contract are mixed for many orders at the same
+time. At the end Stripe's books are the model.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from deploy.local.stripe import CARD, DECLINED_CARD, SECURE_CARD, Fault, StripeS
 from meshkit.clock import ManualClock
 from meshkit.rpc.fields import timestamp
 from purser.contract.v1 import contract_pb2 as pb
-from purser.ledger.v1.ledger_peer_pb2 import RefundGrantRequest, RefundGrantResponse
+from purser.ledger.v1.ledger_peer_pb2 import RefundGrantRequest, RefundGrantResponse, ReverseRefundRequest
 from purser.type.v1.money_pb2 import Money
 from tests.simulation.conftest import Plan
 from tests.support.catalog import JUNE, Shop, running_catalog
@@ -44,12 +44,15 @@ ACTIONS = [
     "cancel",
     "refund",
     "refund",
+    "dispute",
+    "close",
     "due",
     "post",
     "post",
     "fault",
     "later",
 ]
+CLOSED = {"won": pb.TOP_UP_REFUND_STATUS_REVERSED, "lost": pb.TOP_UP_REFUND_STATUS_RETURNED}
 ENDED = {pb.TOP_UP_STATUS_CANCELLED, pb.TOP_UP_STATUS_EXPIRED, pb.TOP_UP_STATUS_FAILED}
 
 
@@ -78,6 +81,9 @@ class Order:
 
     def __init__(self, top_up: pb.TopUp, dice: Random) -> None:
         self.top_up = top_up
+        # Whose refunds are made at Stripe's dashboard: both at once could ask Stripe for more than there is.
+        self.is_by_hand = dice.random() < 0.4
+        self.disputes: dict[str, tuple[int, str]] = {}
         self._dice = dice
         self._secret = ""
 
@@ -98,6 +104,16 @@ class Order:
                         await till.stub.PayTopUp(charge)
                 case "cancel":
                     await till.desk.contract.CancelTopUp(till.cancel(self.top_up))
+                case "refund" if self.is_by_hand:
+                    await self._refund_by_hand(till)
+                case "dispute":
+                    await self._dispute(till)
+                case "close" if self.disputes:
+                    dispute_id = self._dice.choice(sorted(self.disputes))
+                    cents, status = self.disputes[dispute_id]
+                    if status not in CLOSED:
+                        self.disputes[dispute_id] = cents, self._dice.choice(sorted(CLOSED))
+                        till.stripe.close_dispute(dispute_id, self.disputes[dispute_id][1])
                 case "refund":
                     amount = None
                     if self._dice.random() < 0.8:
@@ -114,6 +130,25 @@ class Order:
                 case "later":
                     till.wall.advance(timedelta(minutes=self._dice.randint(1, 90)))
                     await till.run_due()
+
+    async def _refund_by_hand(self, till: Till) -> None:
+        top_up = await till.now(self.top_up)
+        if top_up.status == pb.TOP_UP_STATUS_PAID:
+            made = [
+                one["amount"]
+                for one in await till.stripe.refunds()
+                if one["payment_intent"] == top_up.payment_reference
+            ]
+            cents = self._dice.randint(1, 4_000)
+            if sum(made) + cents <= PRICE:
+                await till.stripe.refund_at_dashboard(top_up.payment_reference, cents)
+
+    async def _dispute(self, till: Till) -> None:
+        top_up = await till.now(self.top_up)
+        if top_up.status == pb.TOP_UP_STATUS_PAID and len(self.disputes) < 2:
+            cents = self._dice.randint(1, PRICE)
+            payment = await till.stripe.payment(top_up.payment_reference)
+            self.disputes[till.stripe.dispute(payment, cents)] = cents, "needs_response"
 
     async def _card(self, till: Till) -> str:
         return await till.stripe.card(self._dice.choice([CARD, DECLINED_CARD, SECURE_CARD]))
@@ -196,21 +231,42 @@ async def _check(till: Till, orders: list[Order]) -> None:
     for refund in await till.stripe.refunds():
         given_back[of_top_up[refund["payment_intent"]]].append(refund["amount"])
     granted = Counter(till.granted())
-    parts = 0
+    parts = disputes = 0
     for order in orders:
         top_up = await till.now(order.top_up)
         is_paid = top_up.status == pb.TOP_UP_STATUS_PAID
         assert kept[top_up.top_up_id] == (PRICE if is_paid else 0), top_up
         assert granted[top_up.top_up_id] == is_paid, top_up
         assert is_paid or top_up.status in ENDED, top_up
-        refunds = (await till.refunds(top_up)) if is_paid else []
+        everything = (await till.refunds(top_up)) if is_paid else []
+        disputes += _check_disputes(till, order, everything)
+        refunds = [one for one in everything if one.cause != pb.TOP_UP_REFUND_CAUSE_CHARGEBACK]
         assert {one.status for one in refunds} <= {pb.TOP_UP_REFUND_STATUS_RETURNED}
         returned = [one.amount.micros // CENT for one in refunds if one.amount.micros]
         assert sorted(returned) == sorted(given_back[top_up.top_up_id]), top_up
         assert sum(returned) <= PRICE
-        if any(not one.HasField("asked") for one in refunds):
+        if any(not one.HasField("asked") for one in refunds) and not order.disputes:
             assert sum(returned) == PRICE
         parts += len(returned)
     # Otherwise the dice have tried only one thing.
     assert 0 < sum(granted.values()) < len(orders)
     assert parts
+    assert disputes
+
+
+def _check_disputes(till: Till, order: Order, refunds: list[pb.TopUpRefund]) -> int:
+    """Assert that each dispute is one refund of its amount, as it ended; returns how many there are."""
+    found = {one.provider_refund_id: one for one in refunds if one.provider_refund_id in order.disputes}
+    assert len(found) == sum(one.cause == pb.TOP_UP_REFUND_CAUSE_CHARGEBACK for one in refunds)
+    undone = {one.refund_id for one in till.ledger.told_of(ReverseRefundRequest)}
+    asked = Counter(one.refund_id for one in till.ledger.told_of(RefundGrantRequest) if one.accept_debt)
+    for dispute_id, (cents, status) in order.disputes.items():
+        refund = found.get(dispute_id)
+        if refund is None:
+            assert status == "won", "only a dispute that was won before anybody saw it took nothing"
+            continue
+        assert refund.amount.micros == cents * CENT
+        assert refund.status == CLOSED.get(status, pb.TOP_UP_REFUND_STATUS_DISPUTED)
+        assert (refund.refund_id in undone) == (status == "won")
+        assert asked[refund.refund_id]
+    return len(found)
