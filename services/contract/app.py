@@ -35,6 +35,7 @@ from services.contract.operations.collections import Collections
 from services.contract.operations.contracts import Contracts
 from services.contract.operations.credit_notes import CreditNotes
 from services.contract.operations.customers import Customers
+from services.contract.operations.debts import Debts
 from services.contract.operations.ends import Ends
 from services.contract.operations.invoice_payments import InvoicePayments
 from services.contract.operations.invoice_refunds import InvoiceRefunds
@@ -99,7 +100,8 @@ async def open_service(
         void_credits = VoidCredits(store=store, clock=clock, ids=ids)
         refund_credits = RefundCredits(store=store, clock=clock, wall=wall, ids=ids)
         alert = AlertPeer(service.channel("alert"))
-        deliveries = Deliveries(ledger, alert, plan_credits, void_credits, refund_credits)
+        debts = Debts(store=store, ledger=ledger, wall=wall)
+        deliveries = Deliveries(ledger, alert, plan_credits, void_credits, refund_credits, debts)
         relay = await service.start_relay(deliveries.deliver, ordered=ORDERED)
         billing = Billing(store=store, catalog=catalog, ids=ids)
         usage = UsageInvoices(
@@ -154,6 +156,7 @@ async def open_service(
             "payment_setups": lambda at: payment_setups.run_due(),
             "invoice_refunds": lambda at: invoice_refunds.run_due(),
             "refunds": lambda at: refunds.run_due(),
+            "debts": lambda at: debts.run_due(),
             "money_back": lambda at: money_back.run_due(),
             "auto_top_ups": auto_top_ups.run_due,
         }

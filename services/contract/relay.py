@@ -18,6 +18,7 @@ from services.contract.domain.notices import (
 from services.contract.operations.billing.plan_credits import PlanCredits
 from services.contract.operations.billing.refund_credits import RefundCredits
 from services.contract.operations.billing.void_credits import VoidCredits
+from services.contract.operations.debts import Debts
 from services.contract.peers import AlertPeer, LedgerPeer
 from services.contract.store.formats import NOTICES
 
@@ -36,12 +37,14 @@ class Deliveries:
         plan_credits: PlanCredits,
         void_credits: VoidCredits,
         refund_credits: RefundCredits,
+        debts: Debts,
     ) -> None:
         self._ledger = ledger
         self._alert = alert
         self._plan_credits = plan_credits
         self._void_credits = void_credits
         self._refund_credits = refund_credits
+        self._debts = debts
 
     async def deliver(self, notice: Notice) -> None:
         payload, request_id = NOTICES.decode(notice.kind, notice.payload), notice.notice_id
@@ -58,6 +61,7 @@ class Deliveries:
                 await self._ledger.apply_seat_change(payload, request_id=request_id)
             case TopUpPaid():
                 await self._ledger.issue_grant(payload, request_id=request_id)
+                await self._debts.look_again(payload.customer_id)
             case TopUpLevelChanged():
                 await self._ledger.set_top_up_level(payload, request_id=request_id)
             case TopUpRefunded():
@@ -65,6 +69,7 @@ class Deliveries:
                 await self._refund_credits.settle(payload.refund_id, refunded)
             case TopUpRefundReversed():
                 await self._ledger.reverse_refund(payload, request_id=request_id)
+                await self._debts.look_again(payload.customer_id)
             case PlanChanged():
                 applied = await self._ledger.apply_plan_change(payload, request_id=request_id)
                 await self._plan_credits.settle(

@@ -67,6 +67,7 @@ contracts = Table(
     Column("collection_method", Text, nullable=False),
     Column("retry_days", ARRAY(Integer), nullable=False),
     Column("after_last_retry", Text, nullable=False),
+    Column("suspend_in_debt", Boolean, nullable=False),
     schema=SCHEMA,
 )
 

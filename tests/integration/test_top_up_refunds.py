@@ -399,3 +399,48 @@ async def test_an_unknown_chargeback_is_named(bought: Bought) -> None:
     with fault(StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS"):
         await bought.chargeback(LOST, 1)
     assert await bought.refunds() == []
+
+
+async def agree(bought: Bought, *, suspends: bool) -> None:
+    await bought.contract.SetInvoiceCollection(
+        pb.SetInvoiceCollectionRequest(
+            request_id=bought.seatsco.desk.request_id(),
+            contract_id=bought.top_up.contract_id,
+            invoice_collection=pb.InvoiceCollection(suspend_in_debt=suspends),
+        )
+    )
+
+
+async def reasons(bought: Bought) -> list[int]:
+    answer = await bought.contract.GetCustomer(pb.GetCustomerRequest(customer="acme"))
+    return [one.reason for one in answer.customer.suspensions]
+
+
+@pytest.mark.parametrize("suspends", [True, False])
+async def test_a_debt_suspends_if_the_contract_says_so_until_a_pack_has_paid_all_of_it(
+    bought: Bought, suspends: bool
+) -> None:
+    await agree(bought, suspends=suspends)
+    await bought.seatsco.spend(600)
+    await bought.chargeback(OPENED, 32_00)
+    assert await reasons(bought) == []  # nothing is owed yet
+
+    await bought.chargeback(OPENED, 48_00, of="case-2")
+
+    assert await reasons(bought) == ([pb.SUSPENSION_REASON_IN_DEBT] if suspends else [])
+    await buy_more(bought)
+    assert await reasons(bought) == []
+    await bought.seatsco.spend(400)
+
+
+async def test_a_dispute_that_is_won_lifts_the_suspension_of_its_debt_and_no_other(bought: Bought) -> None:
+    await agree(bought, suspends=True)
+    await bought.seatsco.spend(600)
+    await bought.chargeback(OPENED, 80_00)
+    await bought.contract.SuspendCustomer(
+        pb.SuspendCustomerRequest(request_id=bought.seatsco.desk.request_id(), customer="acme")
+    )
+
+    await bought.chargeback(WON)
+
+    assert await reasons(bought) == [pb.SUSPENSION_REASON_OPERATOR]

@@ -28,11 +28,15 @@ class AfterLastRetry(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceCollection:
-    """How invoices that are issued from now on are collected. retry_days: after the first attempt, rising, each > 0."""
+    """How invoices that are issued from now on are collected. retry_days: after the first attempt, rising, each > 0.
+
+    suspend_in_debt: the customer is suspended while it owes credits of this contract's top-ups whose money went back.
+    """
 
     method: CollectionMethod = CollectionMethod.SEND
     retry_days: tuple[int, ...] = RETRY_DAYS_DEFAULT
     after_last_retry: AfterLastRetry = AfterLastRetry.NOTHING
+    suspend_in_debt: bool = False
 
 
 SEND: Final = InvoiceCollection()

@@ -20,6 +20,7 @@ class SuspensionReason(Enum):
     PAYMENT_OVERDUE = "PAYMENT_OVERDUE"
     PAYMENT_DISPUTED = "PAYMENT_DISPUTED"
     INVOICE_UNPAID = "INVOICE_UNPAID"
+    IN_DEBT = "IN_DEBT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from meshkit.ids import Ids
 from meshkit.quantity import Money
 from services.contract.domain.collection import CollectionMethod
 from services.contract.domain.commands import InvoiceAttempt, PayInvoice
-from services.contract.domain.customer import Suspension, SuspensionReason, resumed, suspended
+from services.contract.domain.customer import Suspension, SuspensionReason
 from services.contract.domain.dunning import (
     METHOD_MISSING,
     METHOD_UNKNOWN,
@@ -63,7 +63,6 @@ from services.contract.domain.invoice_charges import (
 )
 from services.contract.domain.invoice_credits import AccountCreditCause, AccountCreditChange
 from services.contract.domain.invoice_life import ReportedPayment, refuse_not_issued
-from services.contract.domain.notices import customer_changed
 from services.contract.domain.payments import (
     FINAL,
     NEVER_CREATED,
@@ -77,6 +76,7 @@ from services.contract.domain.top_up import PaymentError
 from services.contract.operations.asking import ask_about_due
 from services.contract.operations.billing.issuing import pay
 from services.contract.operations.billing.publishing import publish
+from services.contract.operations.billing.suspending import lift, suspend
 from services.contract.operations.ports import PaymentProvider, Relay
 from services.contract.store import PostgresStore, Transaction
 
@@ -480,24 +480,13 @@ class InvoicePayments:
     async def _suspend(self, tx: Transaction, invoice: Invoice, *, at: datetime) -> None:
         note = f"invoice {invoice.number} could not be collected"
         reason = Suspension(reason=SuspensionReason.INVOICE_UNPAID, note=note, create_time=at)
-        before = await tx.customers.lock(invoice.customer_id)
-        customer = suspended(before, reason)
-        if customer != before:
-            await tx.customers.update(customer)
-        if customer.version != before.version:
-            await tx.outbox.enqueue(customer_changed(customer), key=customer.customer_id)
+        await suspend(tx, invoice.customer_id, reason)
 
     async def _resume_if_settled(self, tx: Transaction, customer_id: CustomerId) -> None:
         """Lift the suspension of a customer who owes no overdue invoice any more."""
         if any(one.is_overdue for one in await tx.dunning.unsettled(customer_id)):
             return
-        before = await tx.customers.lock(customer_id)
-        customer = resumed(before, SuspensionReason.INVOICE_UNPAID)
-        if customer is before:
-            return
-        await tx.customers.update(customer)
-        if customer.version != before.version:
-            await tx.outbox.enqueue(customer_changed(customer), key=customer_id)
+        await lift(tx, customer_id, SuspensionReason.INVOICE_UNPAID)
 
     async def _refund(self, charge: InvoiceCharge) -> None:
         """Return money of another currency than was asked for."""

@@ -67,6 +67,7 @@ _SELECT: Final[Select[Any]] = select(
     contracts.c.collection_method,
     contracts.c.retry_days,
     contracts.c.after_last_retry,
+    contracts.c.suspend_in_debt,
 )
 _SELECT_SUBSCRIPTIONS: Final[Select[Any]] = select(
     subscriptions.c.contract_id,
@@ -319,6 +320,7 @@ def _collection_to_row(collection: InvoiceCollection) -> dict[str, Any]:
         "collection_method": collection.method.value,
         "retry_days": list(collection.retry_days),
         "after_last_retry": collection.after_last_retry.value,
+        "suspend_in_debt": collection.suspend_in_debt,
     }
 
 
@@ -356,6 +358,7 @@ def _contract_from_row(
             method=CollectionMethod(row.collection_method),
             retry_days=tuple(row.retry_days),
             after_last_retry=AfterLastRetry(row.after_last_retry),
+            suspend_in_debt=row.suspend_in_debt,
         ),
     )
 

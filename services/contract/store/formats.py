@@ -326,6 +326,16 @@ def _sent_of_signed(created: Json) -> Json:
     return created | {"contract": _sent(created["contract"])}
 
 
+def _served_in_debt(now: Json) -> Json:
+    """A debt suspends nobody: until then there was none."""
+    contract = now["contract"]
+    return now | {"contract": contract | {"collection": contract["collection"] | {"suspend_in_debt": False}}}
+
+
+def _served_in_debt_of_signed(created: Json) -> Json:
+    return created | {"contract": _served_in_debt(created["contract"])}
+
+
 # The columns seller_details.details, billing_details.details and invoice_parties.parties; Party is a response, too.
 PARTY: Final = Format("Party", Party)
 BILLING_DETAILS: Final = Format("BillingDetails", BillingDetails)
@@ -369,6 +379,7 @@ RESPONSES: Final = Formats[Response](
             _hard_stop_of_signed,
             _default_end_of_signed,
             _sent_of_signed,
+            _served_in_debt_of_signed,
         ),
     ),
     Format(
@@ -383,6 +394,7 @@ RESPONSES: Final = Formats[Response](
             _hard_stop_of_contract,
             _default_end,
             _sent,
+            _served_in_debt,
         ),
     ),
     Format(

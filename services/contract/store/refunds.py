@@ -12,7 +12,7 @@ from meshkit.quantity import Credits, Money
 from services.contract.domain.ids import CreditNoteId, CustomerId, RefundId, TopUpId
 from services.contract.domain.payments import CHECK_AFTER_MAX, FIRST_CHECK_AFTER
 from services.contract.domain.refunds import GrantCredits, RefundCause, RefundStatus, TopUpRefund
-from services.contract.tables import top_up_refunds
+from services.contract.tables import customers, top_up_refunds
 
 # After so many questions the wait is CHECK_AFTER_MAX.
 DOUBLINGS_MAX: Final = 10
@@ -61,6 +61,30 @@ class StoredRefunds:
             .order_by(top_up_refunds.c.refund_id)
         )
         return [_from_row(row) for row in await self._connection.execute(wanted)]
+
+    async def with_debt(self, customer_id: CustomerId) -> Sequence[TopUpRefund]:
+        """Return all refunds of a customer that have left a debt, in order of creation."""
+        wanted = (
+            select(top_up_refunds)
+            .where(top_up_refunds.c.customer_id == customer_id, top_up_refunds.c.owed_micros > 0)
+            .order_by(top_up_refunds.c.refund_id)
+        )
+        return [_from_row(row) for row in await self._connection.execute(wanted)]
+
+    async def in_debt(self, *, customers_max: int) -> Sequence[CustomerId]:
+        """Return customers who are suspended and have had a debt."""
+        wanted = (
+            select(customers.c.customer_id)
+            .where(
+                customers.c.is_suspended,
+                customers.c.customer_id.in_(
+                    select(top_up_refunds.c.customer_id).where(top_up_refunds.c.owed_micros > 0)
+                ),
+            )
+            .order_by(customers.c.customer_id)
+            .limit(customers_max)
+        )
+        return [CustomerId(row.customer_id) for row in await self._connection.execute(wanted)]
 
     async def lease_due(self, *, at: datetime, rows_max: int) -> Sequence[TopUpRefund]:
         """Return refunds that are due, the longest waiting first; each is due again later, unless it is saved."""

@@ -42,6 +42,7 @@ def collection_from_wire(fields: Fields, collection: pb.InvoiceCollection) -> In
         after_last_retry=default(
             fields, f"{path}.after_last_retry", collection.after_last_retry, by_number(_AFTER_LAST_RETRY)
         ),
+        suspend_in_debt=collection.suspend_in_debt,
     )
 
 
@@ -50,4 +51,5 @@ def collection_to_wire(collection: InvoiceCollection) -> pb.InvoiceCollection:
         method=_METHODS[collection.method],
         retry_days=collection.retry_days,
         after_last_retry=_AFTER_LAST_RETRY[collection.after_last_retry],
+        suspend_in_debt=collection.suspend_in_debt,
     )

@@ -13,7 +13,12 @@ from meshkit.clock import ManualClock
 from meshkit.errors import Unavailable
 from meshkit.rpc.fields import timestamp
 from purser.contract.v1 import contract_pb2 as pb
-from purser.ledger.v1.ledger_peer_pb2 import RefundGrantRequest, RefundGrantResponse, ReverseRefundRequest
+from purser.ledger.v1.ledger_peer_pb2 import (
+    GetOwedResponse,
+    RefundGrantRequest,
+    RefundGrantResponse,
+    ReverseRefundRequest,
+)
 from purser.type.v1.money_pb2 import Money
 from tests.support.catalog import JUNE, RunningCatalog
 from tests.support.contract import Desk, RunningContract, dollars
@@ -339,6 +344,43 @@ async def test_a_refund_with_debt_is_all_that_is_left_of_the_invoice(till: Till,
     again.accept_debt = True
     with fault(StatusCode.FAILED_PRECONDITION, "REFUND_EXCEEDS_PAID"):
         await till.desk.contract.RefundTopUp(again)
+
+
+async def test_a_debt_that_corrected_usage_has_paid_ends_the_suspension_within_a_minute(
+    till: Till, top_up: pb.TopUp
+) -> None:
+    await till.desk.contract.SetInvoiceCollection(
+        pb.SetInvoiceCollectionRequest(
+            request_id=till.desk.request_id(),
+            contract_id=top_up.contract_id,
+            invoice_collection=pb.InvoiceCollection(suspend_in_debt=True),
+        )
+    )
+    owed = [48 * CREDIT]
+    till.ledger.answers["GetOwed"] = lambda _: GetOwedResponse(owed_money_micros=owed[0])
+    await _dispute(till, top_up)
+    await _told(till)
+    till.wall.advance(MINUTE)
+    await till.run_due()
+    assert await _is_suspended(till, top_up)
+
+    owed[0] = 0
+    await till.run_due()
+    assert await _is_suspended(till, top_up)
+    till.wall.advance(MINUTE)
+    till.ledger.fault = Unavailable("down")
+    await till.run_due()
+    assert await _is_suspended(till, top_up)
+    till.ledger.fault = None
+    till.wall.advance(MINUTE)
+    await till.run_due()
+
+    assert not await _is_suspended(till, top_up)
+
+
+async def _is_suspended(till: Till, top_up: pb.TopUp) -> bool:
+    asked = pb.GetCustomerRequest(customer=top_up.customer_id)
+    return bool((await till.desk.contract.GetCustomer(asked)).customer.suspensions)
 
 
 async def test_stripe_says_what_becomes_of_its_disputes(till: Till, top_up: pb.TopUp) -> None:

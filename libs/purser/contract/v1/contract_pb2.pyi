@@ -22,6 +22,7 @@ class SuspensionReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SUSPENSION_REASON_PAYMENT_OVERDUE: _ClassVar[SuspensionReason]
     SUSPENSION_REASON_PAYMENT_DISPUTED: _ClassVar[SuspensionReason]
     SUSPENSION_REASON_INVOICE_UNPAID: _ClassVar[SuspensionReason]
+    SUSPENSION_REASON_IN_DEBT: _ClassVar[SuspensionReason]
 
 class BillingFrequency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -262,6 +263,7 @@ SUSPENSION_REASON_OPERATOR: SuspensionReason
 SUSPENSION_REASON_PAYMENT_OVERDUE: SuspensionReason
 SUSPENSION_REASON_PAYMENT_DISPUTED: SuspensionReason
 SUSPENSION_REASON_INVOICE_UNPAID: SuspensionReason
+SUSPENSION_REASON_IN_DEBT: SuspensionReason
 BILLING_FREQUENCY_UNSPECIFIED: BillingFrequency
 BILLING_FREQUENCY_MONTHLY: BillingFrequency
 BILLING_FREQUENCY_ANNUAL: BillingFrequency
@@ -863,14 +865,16 @@ class Contract(_message.Message):
     def __init__(self, contract_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantSchedule, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., term: _Optional[_Union[ContractTerm, _Mapping]] = ..., overage_policy: _Optional[_Union[OveragePolicy, _Mapping]] = ..., end_money_back: _Optional[_Union[MoneyBack, str]] = ..., invoice_collection: _Optional[_Union[InvoiceCollection, _Mapping]] = ...) -> None: ...
 
 class InvoiceCollection(_message.Message):
-    __slots__ = ("method", "retry_days", "after_last_retry")
+    __slots__ = ("method", "retry_days", "after_last_retry", "suspend_in_debt")
     METHOD_FIELD_NUMBER: _ClassVar[int]
     RETRY_DAYS_FIELD_NUMBER: _ClassVar[int]
     AFTER_LAST_RETRY_FIELD_NUMBER: _ClassVar[int]
+    SUSPEND_IN_DEBT_FIELD_NUMBER: _ClassVar[int]
     method: CollectionMethod
     retry_days: _containers.RepeatedScalarFieldContainer[int]
     after_last_retry: AfterLastRetry
-    def __init__(self, method: _Optional[_Union[CollectionMethod, str]] = ..., retry_days: _Optional[_Iterable[int]] = ..., after_last_retry: _Optional[_Union[AfterLastRetry, str]] = ...) -> None: ...
+    suspend_in_debt: bool
+    def __init__(self, method: _Optional[_Union[CollectionMethod, str]] = ..., retry_days: _Optional[_Iterable[int]] = ..., after_last_retry: _Optional[_Union[AfterLastRetry, str]] = ..., suspend_in_debt: _Optional[bool] = ...) -> None: ...
 
 class SetInvoiceCollectionRequest(_message.Message):
     __slots__ = ("request_id", "contract_id", "invoice_collection")

@@ -8,6 +8,7 @@ from datetime import datetime
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.quantity import Money
+from services.contract.domain.customer import Suspension, SuspensionReason
 from services.contract.domain.events import events_of_refund
 from services.contract.domain.ids import AccountCreditEntryId, RefundId
 from services.contract.domain.invoice import Invoice
@@ -26,6 +27,7 @@ from services.contract.domain.refunds import (
 from services.contract.domain.top_up import PaymentGate, TopUp
 from services.contract.operations.billing.crediting import take_off
 from services.contract.operations.billing.publishing import publish
+from services.contract.operations.billing.suspending import suspend
 from services.contract.store import PostgresStore, Transaction
 
 
@@ -59,9 +61,19 @@ class RefundCredits:
                 earlier=await tx.refunds.of_top_up(top_up.top_up_id),
                 notes=await tx.credit_notes.of_invoice(invoice.invoice_id),
             )
+            if after.accept_debt and after.owed:
+                await _suspend_if_agreed(tx, after, top_up, at=at)
             after = await save_credited(tx, refund, after, top_up, invoice, at=at, ids=self._ids)
             if after.status is RefundStatus.DUE and top_up.payment_gate is PaymentGate.STRIPE:
                 await tx.refunds.save(after, due=self._wall.now())
+
+
+async def _suspend_if_agreed(tx: Transaction, refund: TopUpRefund, top_up: TopUp, *, at: datetime) -> None:
+    contract = await tx.contracts.find(top_up.contract_id)
+    if contract.collection.suspend_in_debt:
+        note = f"credits of top-up {top_up.top_up_id} are owed"
+        reason = Suspension(reason=SuspensionReason.IN_DEBT, note=note, create_time=at)
+        await suspend(tx, refund.customer_id, reason)
 
 
 async def begin(
