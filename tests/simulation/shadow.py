@@ -7,7 +7,7 @@ from typing import Any
 
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_pb2 as pb
-from tests.simulation.model import Pool, worth
+from tests.simulation.model import Pool, add_months, worth
 
 AI, IMAGES = "crt_ai", "crt_images"
 PRODUCTS = {"prd_assistant": AI, "prd_preview": AI, "prd_painter": IMAGES}
@@ -43,6 +43,8 @@ class Shadow:
             answer = self._answer(customer, request, told)
         except LookupError as fault:
             return fault.args[0]
+        if getattr(answer, "denial_reason", 0) == pb.DENIAL_REASON_SPEND_CAP_REACHED:
+            answer.reached_cap.CopyFrom(self._reached_cap(customer, request, told))
         if getattr(answer, "decision", pb.DECISION_ALLOWED) == pb.DECISION_ALLOWED:
             self.given[name] = (request, answer)
         return answer
@@ -86,11 +88,39 @@ class Shadow:
             case _:
                 return _extend(pool, credit_type, request)
 
+    def _reached_cap(self, customer: str, request: Any, told: Answer) -> pb.SpendCapUse:
+        """Return the cap that denies a request. The Ledger chose its id."""
+        if isinstance(request, pb.ExtendHoldRequest):
+            _, pool = self._place(customer, request.hold_id)
+            user = pool.holds[request.hold_id].user
+        else:
+            products = [line.product_id for line in request.lines] or [request.product_id]
+            pool, user = self.pools[customer, PRODUCTS[products[0]]], request.group_values["user_id"]
+        limit, is_daily = pool.caps.get(user) or pool.caps[""]
+        start, end = _window(pool, is_daily)
+        return pb.SpendCapUse(
+            spend_cap_id=told.reached_cap.spend_cap_id,
+            group_key="user_id",
+            group_value=user,
+            limit_micros=limit,
+            used_micros=pool.used(user, is_daily),
+            window_start_time=timestamp(start),
+            window_end_time=timestamp(end),
+        )
+
     def _place(self, customer: str, hold_id: str) -> tuple[str, Pool]:
         for (owner, credit_type), pool in self.pools.items():
             if owner == customer and hold_id in pool.holds:
                 return credit_type, pool
         raise LookupError("HOLD_NOT_FOUND")
+
+
+def _window(pool: Pool, is_daily: bool) -> tuple[datetime, datetime]:
+    if is_daily:
+        midnight = pool.now.replace(hour=0, minute=0, second=0, microsecond=0)
+        return midnight, midnight + timedelta(days=1)
+    starts = (add_months(pool.start, number) for number in range(-1, 99))
+    return pool.month(), next(at for at in starts if at > pool.now)
 
 
 def _authorize(pool: Pool, credit_type: str, request: pb.AuthorizeRequest, hold_id: str) -> Any:
