@@ -12,6 +12,9 @@ from meshkit.errors import MeshError
 from meshkit.rpc.server import Listener, RpcService, RunningServer, start_server
 from purser.alert.v1 import alert_peer_pb2 as pb
 from purser.alert.v1 import alert_peer_pb2_grpc
+from services.alert.domain.event import payload_of
+from services.alert.wire.events import publish_from_wire
+from tests.support.payloads import problems_with
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["AlertPeerService"].full_name
 HEARD_SECONDS_MAX = 20.0
@@ -20,7 +23,7 @@ HEARD_SECONDS_MAX = 20.0
 class RecordingAlert:
     """`heard`: the accepted crossings in order of arrival. While `fault` is set, all crossings are refused with it.
 
-    `events`: the accepted events.
+    `events`: the accepted events. At its end it asserts that their webhooks would be as documented.
 
     It restarts on the same port.
     """
@@ -44,6 +47,8 @@ class RecordingAlert:
 
     async def __aexit__(self, *exception: object) -> None:
         await self.go_away()
+        if exception[0] is None:
+            assert [problem for event in self.events for problem in _problems_with(event)] == []
 
     async def come(self) -> None:
         servicer = _Servicer(self)  # type: ignore[abstract]
@@ -84,6 +89,10 @@ class RecordingAlert:
             self._changed.notify_all()
         if self.fault is not None:
             raise self.fault
+
+
+def _problems_with(event: pb.PublishEventRequest) -> list[str]:
+    return problems_with(payload_of(publish_from_wire(event).event, customer_sequence=1))
 
 
 class _Servicer(alert_peer_pb2_grpc.AlertPeerServiceServicer):

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Events for the vendor, which Alert posts as webhooks. Source: services/contract/README.md, "Events".
 
-A new type is a line in EventType here and in Alert's (its domain/event.py), and a call that builds its event.
+A new type is a line in EventType here and in Alert's (its domain/event.py), the two files of its payload
+(services/alert/payloads), and a call that builds its event.
 """
 
 import json
