@@ -19,6 +19,8 @@ POST_SECONDS_MAX = 10.0
 BACKOFF_FIRST = timedelta(seconds=1)
 BACKOFF_MAX = timedelta(hours=6)
 GIVE_UP_AFTER = timedelta(days=2)
+# An endpoint that has only failed for so long is posted to one delivery at a time.
+SUSPECT_AFTER = timedelta(seconds=10)
 
 _DOUBLINGS_MAX = 15  # 2^15 s is above BACKOFF_MAX
 _ACCEPTED = range(200, 300)
@@ -69,6 +71,15 @@ class NewDelivery:
     event: Event
     create_time: datetime
     is_stored: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A delivery that is due. is_failing: its endpoint has only failed for SUSPECT_AFTER."""
+
+    webhook_endpoint_id: WebhookEndpointId
+    delivery_id: DeliveryId
+    is_failing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Update, delete, func, select, true, update
+from sqlalchemy import Row, Update, delete, exists, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,11 +17,13 @@ from meshkit.page import Page
 from services.alert.domain.alert import AlertId
 from services.alert.domain.delivery import (
     GIVE_UP_AFTER,
+    SUSPECT_AFTER,
     Answer,
     Attempt,
     Delivery,
     DeliveryId,
     DeliveryStatus,
+    Due,
     NewDelivery,
     error_of,
 )
@@ -31,7 +33,7 @@ from services.alert.domain.event import EventId, EventType
 from services.alert.domain.queries import ListDeliveries
 from services.alert.domain.replay import Replay
 from services.alert.domain.status import AlertStatus
-from services.alert.tables import deliveries, events, webhook_endpoints
+from services.alert.tables import deliveries, endpoint_failures, events, webhook_endpoints
 
 # Before there were events, each delivery had its body in its own row.
 _PAYLOAD = func.coalesce(
@@ -180,10 +182,12 @@ class StoredDeliveries:
         )
         return failed.rowcount
 
-    async def due(
-        self, *, at: datetime, per_endpoint_max: int
-    ) -> Sequence[tuple[WebhookEndpointId, DeliveryId]]:
+    async def due(self, *, at: datetime, per_endpoint_max: int) -> Sequence[Due]:
         """Return the deliveries that are due and not leased, at most `per_endpoint_max` of each endpoint."""
+        is_failing = exists().where(
+            endpoint_failures.c.webhook_endpoint_id == webhook_endpoints.c.webhook_endpoint_id,
+            endpoint_failures.c.since_time <= at - SUSPECT_AFTER,
+        )
         first_few = (
             select(deliveries.c.delivery_id, deliveries.c.due_time)
             .where(
@@ -196,13 +200,24 @@ class StoredDeliveries:
             .lateral()
         )
         wanted = (
-            select(webhook_endpoints.c.webhook_endpoint_id, first_few.c.delivery_id)
+            select(
+                webhook_endpoints.c.webhook_endpoint_id,
+                first_few.c.delivery_id,
+                is_failing.label("is_failing"),
+            )
             .join_from(webhook_endpoints, first_few, true())
             .where(webhook_endpoints.c.disable_time.is_(None))
             .order_by(first_few.c.due_time, first_few.c.delivery_id)
         )
         rows = await self._connection.execute(wanted)
-        return [(WebhookEndpointId(row.webhook_endpoint_id), DeliveryId(row.delivery_id)) for row in rows]
+        return [
+            Due(
+                webhook_endpoint_id=WebhookEndpointId(row.webhook_endpoint_id),
+                delivery_id=DeliveryId(row.delivery_id),
+                is_failing=row.is_failing,
+            )
+            for row in rows
+        ]
 
     async def lease(self, delivery_id: DeliveryId, *, at: datetime, until: datetime) -> Attempt | None:
         """Lease a due delivery until an instant, and count the attempt; None if it is not due or not pending."""

@@ -27,7 +27,9 @@ from services.alert.store.replays import StoredReplays
 from services.alert.store.responses import OwnResponses
 from services.alert.store.statuses import StoredStatuses
 
-FORGOTTEN_MAX: Final = 10_000
+# Events that one transaction deletes, and how many transactions there are each time; so an hour's events are 100,000.
+FORGOTTEN_MAX: Final = 5_000
+FORGET_ROUNDS_MAX: Final = 20
 
 
 class Transaction:
@@ -111,6 +113,10 @@ class PostgresStore:
         async with self._engine.begin() as connection:
             forgotten += await StoredReplays(connection).forget_finished(before=deliveries_before)
         await self.place_events()  # one without a position is not listed, so it would not be forgotten
-        async with self._engine.begin() as connection:
-            forgotten += await StoredFeed(connection).forget(before=events_before, rows_max=FORGOTTEN_MAX)
+        for _ in range(FORGET_ROUNDS_MAX):
+            async with self._engine.begin() as connection:
+                gone = await StoredFeed(connection).forget(before=events_before, rows_max=FORGOTTEN_MAX)
+            forgotten += gone
+            if gone < FORGOTTEN_MAX:
+                break
         return forgotten

@@ -18,6 +18,7 @@ from services.alert.domain.delivery import (
     Answer,
     Attempt,
     DeliveryId,
+    Due,
     FinalFailure,
     GoneEndpoint,
     Retry,
@@ -64,7 +65,7 @@ class DeliveryAttempts:
         self._jitter = jitter
         self._places = asyncio.Semaphore(TRANSACTIONS_MAX)
 
-    async def due(self, *, per_endpoint_max: int) -> Sequence[tuple[WebhookEndpointId, DeliveryId]]:
+    async def due(self, *, per_endpoint_max: int) -> Sequence[Due]:
         """Return due deliveries, at most `per_endpoint_max` of each endpoint."""
         async with self._store.transaction() as tx:
             return await tx.deliveries.due(at=self._wall.now(), per_endpoint_max=per_endpoint_max)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The worker posts due deliveries as soon as it is woken.
 
-It posts only a few at a time per endpoint, so no endpoint waits for another. Any number of replicas may run a worker;
-the lease of a delivery decides which one posts it.
+It posts only a few at a time per endpoint, and one at a time to an endpoint that fails, so no endpoint waits for
+another, unless 200 hang at once. Any number of replicas may run a worker; the lease of a delivery decides which one
+posts it.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import Protocol
 
 import structlog
 
-from services.alert.domain.delivery import POST_SECONDS_MAX, DeliveryId
+from services.alert.domain.delivery import POST_SECONDS_MAX, DeliveryId, Due
 from services.alert.domain.endpoint import WebhookEndpointId
 
 POLL_SECONDS = 1.0  # for retries, and for deliveries that a dead replica had leased
@@ -27,7 +28,7 @@ log = structlog.get_logger(__name__)
 class Attempts(Protocol):
     """The work of the worker. Implemented by posting.DeliveryAttempts."""
 
-    async def due(self, *, per_endpoint_max: int) -> Sequence[tuple[WebhookEndpointId, DeliveryId]]: ...
+    async def due(self, *, per_endpoint_max: int) -> Sequence[Due]: ...
     async def attempt(self, delivery_id: DeliveryId) -> None: ...
 
 
@@ -75,12 +76,13 @@ class Worker:
                     await self._woken.wait()
 
     async def _begin_due(self) -> None:
-        for endpoint_id, delivery_id in await self._attempts.due(per_endpoint_max=POSTS_PER_ENDPOINT_MAX):
-            in_hand = self._in_hand[endpoint_id]
-            has_place = len(in_hand) < POSTS_PER_ENDPOINT_MAX and len(self._tries) < POSTS_MAX
-            if has_place and delivery_id not in in_hand:
-                in_hand.add(delivery_id)
-                task = asyncio.create_task(self._try(endpoint_id, delivery_id))
+        for due in await self._attempts.due(per_endpoint_max=POSTS_PER_ENDPOINT_MAX):
+            in_hand = self._in_hand[due.webhook_endpoint_id]
+            places = 1 if due.is_failing else POSTS_PER_ENDPOINT_MAX
+            has_place = len(in_hand) < places and len(self._tries) < POSTS_MAX
+            if has_place and due.delivery_id not in in_hand:
+                in_hand.add(due.delivery_id)
+                task = asyncio.create_task(self._try(due.webhook_endpoint_id, due.delivery_id))
                 self._tries.add(task)
                 task.add_done_callback(self._tries.discard)
 

@@ -10,6 +10,9 @@ import pytest
 from grpc import StatusCode
 
 from deploy.local.webhook_receiver import WebhookReceiver
+from meshkit.clock import SystemClock
+from meshkit.db import open_engine
+from meshkit.ids import Ids
 from meshkit.page import next_token
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import timestamp
@@ -17,6 +20,11 @@ from purser.alert.v1 import alert_pb2 as pb
 from purser.alert.v1 import alert_peer_pb2 as peer_pb
 from purser.alert.v1 import feed_pb2
 from purser.alert.v1.feed_pb2_grpc import EventFeedServiceStub
+from services.alert.domain.alert import CustomerId
+from services.alert.domain.commands import PublishEvent
+from services.alert.domain.event import EventId, EventType, Occurrence
+from services.alert.operations.events import Events
+from services.alert.store import PostgresStore
 from tests.support.alert import (
     ACME,
     JUNE,
@@ -24,10 +32,12 @@ from tests.support.alert import (
     FeedStub,
     RunningAlert,
     a_crossing,
+    a_keyring,
     an_alert,
     an_endpoint,
     running_alert,
 )
+from tests.support.alert_store import Courier
 from tests.support.faults import bad_fields, fault
 from tests.support.postgres import Databases
 
@@ -239,3 +249,32 @@ async def test_a_delivery_shows_the_body_of_its_event(
     [event] = (await find(feed)).events
     [delivery] = (await alert.ListDeliveries(pb.ListDeliveriesRequest())).deliveries
     assert delivery.payload == event.payload
+
+
+async def test_what_a_replica_stored_before_it_was_killed_is_posted_and_listed_by_the_next(
+    databases: Databases, receiver: WebhookReceiver
+) -> None:
+    async with running_alert(databases) as running:
+        await running.stub.CreateWebhookEndpoint(
+            pb.CreateWebhookEndpointRequest(request_id="e", url=receiver.url, event_types=["top_up.paid"])
+        )
+    engine = open_engine(databases.url("alert"), application_name="killed")
+    wall = SystemClock()
+    store = PostgresStore(engine, wall=wall, ids=Ids(wall), keyring=a_keyring())
+    # It commits, and is killed before it wakes its worker or anybody reads.
+    events = Events(store=store, courier=Courier(), wall=wall, ids=Ids(wall))
+    occurrence = Occurrence(
+        event_id=EventId("ntc_1"),
+        event_type=EventType.TOP_UP_PAID,
+        customer_id=CustomerId(ACME),
+        event_time=JUNE,
+        data={"number": 1},
+    )
+    await events.publish(PublishEvent(request_id="ntc_1", fingerprint=b"body", event=occurrence))
+    await engine.dispose()
+
+    async with running_alert(databases) as running:
+        posted = await receiver.next_event()
+        [event] = (await find(running.feed)).events
+    assert (event.event_id, event.payload) == ("ntc_1", posted.body.decode())
+    assert len(receiver.received) == 1

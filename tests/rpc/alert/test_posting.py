@@ -185,9 +185,9 @@ async def test_a_crash_between_posting_and_recording_posts_again_with_the_same_i
         ids=Ids(wall),
         courier=Courier(),
     )
-    ((_, delivery_id),) = await crashing.due(per_endpoint_max=4)
+    (due,) = await crashing.due(per_endpoint_max=4)
     with pytest.raises(Crash):
-        await crashing.attempt(delivery_id)
+        await crashing.attempt(due.delivery_id)
     crashed = await receiver.next_event()
     await real.close()
     await engine.dispose()
@@ -203,7 +203,7 @@ async def test_a_crash_between_posting_and_recording_posts_again_with_the_same_i
             running.stub, low.alert_id, lambda one: one.status == pb.DELIVERY_STATUS_DELIVERED
         )
 
-    assert {first.webhook_id, crashed.webhook_id, repeated.webhook_id} == {delivery_id}
+    assert {first.webhook_id, crashed.webhook_id, repeated.webhook_id} == {due.delivery_id}
     assert {first.body, crashed.body, repeated.body} == {delivered.payload.encode()}
     assert (delivered.attempts, repeated.verified) == (3, True)
 
@@ -365,7 +365,7 @@ async def test_many_due_webhooks_leave_connections_to_callers(
     databases: Databases, wall: ManualClock, slow_motion: RunningAlert
 ) -> None:
     alerts = [await an_alert(slow_motion.stub, request_id=f"alert-{n}") for n in range(8)]
-    for n in range(3):
+    for n in range(TRANSACTIONS_MAX + 1):  # each of which has one place, because it fails
         url = f"http://127.0.0.1:1/{n}"  # nobody listens there
         await slow_motion.stub.CreateWebhookEndpoint(
             pb.CreateWebhookEndpointRequest(request_id=f"endpoint-{n}", url=url)

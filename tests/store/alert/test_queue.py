@@ -14,6 +14,7 @@ from services.alert.domain.alert import AlertId
 from services.alert.domain.delivery import (
     GIVE_UP_AFTER,
     LEASE,
+    SUSPECT_AFTER,
     Answer,
     Attempt,
     Delivery,
@@ -59,7 +60,7 @@ async def stored(store: PostgresStore, delivery_id: DeliveryId = FIRST) -> Deliv
 async def due(store: PostgresStore, *, at: datetime = JUNE, per_endpoint_max: int = 4) -> list[DeliveryId]:
     async with store.transaction() as tx:
         found = await tx.deliveries.due(at=at, per_endpoint_max=per_endpoint_max)
-    return [delivery_id for _, delivery_id in found]
+    return [one.delivery_id for one in found]
 
 
 async def test_a_new_delivery_is_due_at_once_and_not_before(store: PostgresStore) -> None:
@@ -260,3 +261,22 @@ async def test_a_delivery_from_before_there_were_events_has_its_own_body(
         replayed = await tx.deliveries.replay(FIRST, at=JUNE)
     assert replayed is not None
     assert replayed.payload == "{}"
+
+
+async def test_an_endpoint_that_has_only_failed_for_ten_seconds_is_failing_until_a_success(
+    store: PostgresStore,
+) -> None:
+    await keep(store, a_new_delivery(1, endpoint=2))
+
+    async def failing(at: datetime) -> list[WebhookEndpointId]:
+        async with store.transaction() as tx:
+            found = await tx.deliveries.due(at=at, per_endpoint_max=4)
+        return [one.webhook_endpoint_id for one in found if one.is_failing]
+
+    async with store.transaction() as tx:
+        await tx.failures.add(END_1, at=JUNE)
+    assert await failing(JUNE + SUSPECT_AFTER - TICK) == []
+    assert await failing(JUNE + SUSPECT_AFTER) == [END_1]
+    async with store.transaction() as tx:
+        await tx.failures.end(END_1)
+    assert await failing(JUNE + SUSPECT_AFTER) == []

@@ -5,17 +5,18 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from services.alert.domain.delivery import DeliveryId
+from services.alert.domain.delivery import DeliveryId, Due
 from services.alert.domain.endpoint import WebhookEndpointId
 from services.alert.webhooks.worker import POSTS_PER_ENDPOINT_MAX, Worker
 
-Due = tuple[WebhookEndpointId, DeliveryId]
-
 
 class Queue:
-    """What is due, in memory. A try of an endpoint in `hanging` ends when it is let go."""
+    """What is due, in memory. A try of an endpoint in `hanging` ends when it is let go; `failing`: what has failed."""
 
-    def __init__(self, *due: str, hanging: Sequence[str] = (), broken: int = 0) -> None:
+    def __init__(
+        self, *due: str, hanging: Sequence[str] = (), failing: Sequence[str] = (), broken: int = 0
+    ) -> None:
+        self.failing = set(failing)
         self._due: list[Due] = []
         self._hanging = {endpoint: asyncio.Event() for endpoint in hanging}
         self._broken = broken
@@ -28,7 +29,13 @@ class Queue:
         """Each as "endpoint/delivery"."""
         for name in due:
             endpoint, _, delivery = name.partition("/")
-            self._due.append((WebhookEndpointId(endpoint), DeliveryId(delivery)))
+            self._due.append(
+                Due(
+                    webhook_endpoint_id=WebhookEndpointId(endpoint),
+                    delivery_id=DeliveryId(delivery),
+                    is_failing=endpoint in self.failing,
+                )
+            )
 
     def let_go(self, endpoint: str) -> None:
         self._hanging[endpoint].set()
@@ -41,12 +48,12 @@ class Queue:
         return list(self._due)
 
     async def attempt(self, delivery_id: DeliveryId) -> None:
-        (leased,) = [due for due in self._due if due[1] == delivery_id]
+        (leased,) = [due for due in self._due if due.delivery_id == delivery_id]
         self._due.remove(leased)
         self.running.append(delivery_id)
         self.begun.put_nowait(delivery_id)
-        if leased[0] in self._hanging:
-            await self._hanging[leased[0]].wait()
+        if leased.webhook_endpoint_id in self._hanging:
+            await self._hanging[leased.webhook_endpoint_id].wait()
         self.running.remove(delivery_id)
         if delivery_id == "bad":
             raise RuntimeError("cannot record")
@@ -137,3 +144,17 @@ async def test_stopping_lets_the_tries_in_hand_end_and_begins_no_more() -> None:
 
     assert queue.running == []
     assert queue.begun.empty()
+
+
+async def test_an_endpoint_that_fails_has_one_place_until_it_succeeds() -> None:
+    hanging = [f"bad{number}" for number in range(30)]
+    due = [f"{endpoint}/{endpoint}-{number}" for endpoint in hanging for number in range(8)]
+    queue = Queue(*due, "good/good", hanging=hanging, failing=hanging)
+
+    async with working(queue):
+        begun = {await queue.begun.get() for _ in range(31)}
+
+        assert begun == {"good"} | {f"{endpoint}-0" for endpoint in hanging}
+        queue.let_go("bad7")
+        assert {await queue.begun.get() for _ in range(7)} == {f"bad7-{number}" for number in range(1, 8)}
+        assert queue.begun.empty()
