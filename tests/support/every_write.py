@@ -985,7 +985,7 @@ async def fill_alert(ask: Ask, url: str) -> None:
         "UpdateWebhookEndpoint",
         webhook_endpoint_id=endpoint_id,
         url=url,
-        event_types={"event_types": ["top_up.paid", "alert.in_alarm"]},
+        event_types={"event_types": ["invoice.paid", "alert.in_alarm"]},
         headers={"headers": [{"name": "x-team", "value": "billing"}]},
     )
     await ask("TestWebhookEndpoint", webhook_endpoint_id=endpoint_id)
