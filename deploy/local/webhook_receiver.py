@@ -114,8 +114,8 @@ class WebhookReceiver:
         content = json.loads(body)
         webhook = ReceivedWebhook(
             webhook_id=headers.get("webhook-id", ""),
-            event_type=content["type"],
-            data=content["data"],
+            event_type=content.get("type", ""),
+            data=content.get("data", {}),
             verified=self._verify(headers, body),
             headers=headers,
             body=body,

@@ -72,6 +72,7 @@ webhook_endpoints = Table(
     metadata,
     Column("webhook_endpoint_id", Text, primary_key=True),
     Column("url", Text, nullable=False),
+    Column("kind", Text, nullable=False),
     Column("event_types", ARRAY(Text), nullable=False),
     Column("header_names", ARRAY(Text), nullable=False),
     Column("headers_key_id", Text),  # of the ciphertext of all custom headers

@@ -206,7 +206,8 @@ def _as_answered_today(response: Json) -> Json:
             },
         }
     if endpoint := response.get("webhook_endpoint"):
-        today["webhook_endpoint"] = {**endpoint, "event_types": ["alert.in_alarm", "alert.resolved"]}
+        new = {"event_types": ["alert.in_alarm", "alert.resolved"], "kind": "ENDPOINT_KIND_WEBHOOK"}
+        today["webhook_endpoint"] = {**endpoint, **new}
     if alert := response.get("alert"):
         today["alert"] = _with_rearm(alert)
     if subscription := response.get("subscription"):

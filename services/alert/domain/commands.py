@@ -20,6 +20,7 @@ from services.alert.domain.alert import (
 from services.alert.domain.delivery import Delivery, DeliveryId
 from services.alert.domain.endpoint import (
     EndpointCreated,
+    EndpointKind,
     Header,
     SecretRotated,
     WebhookEndpoint,
@@ -115,6 +116,7 @@ class CreateWebhookEndpoint:
     url: str
     event_types: tuple[EventType, ...] = ALERT_EVENTS
     headers: tuple[Header, ...] = ()
+    kind: EndpointKind = EndpointKind.WEBHOOK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,13 @@ def is_reserved(header_name: str) -> bool:
     return header_name in _RESERVED_HEADERS or header_name.startswith("webhook-")
 
 
+class EndpointKind(Enum):
+    """WEBHOOK: gets the payload of an event. SLACK: gets a text for people, in Slack's format (slack.py)."""
+
+    WEBHOOK = "WEBHOOK"
+    SLACK = "SLACK"
+
+
 class DisableReason(Enum):
     """OPERATOR: DisableWebhookEndpoint. GONE: it answered 410. FAILING: nothing but failures for FAILING_MAX."""
 
@@ -80,6 +87,7 @@ class WebhookEndpoint:
 
     webhook_endpoint_id: WebhookEndpointId
     url: str
+    kind: EndpointKind = EndpointKind.WEBHOOK
     event_types: tuple[EventType, ...]
     header_names: tuple[str, ...] = ()
     create_time: datetime

@@ -76,6 +76,7 @@ class Endpoints:
             endpoint = WebhookEndpoint(
                 webhook_endpoint_id=WebhookEndpointId(self._ids.new("end")),
                 url=command.url,
+                kind=command.kind,
                 event_types=command.event_types,
                 header_names=_names(command.headers),
                 create_time=self._wall.now(),

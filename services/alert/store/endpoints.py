@@ -14,6 +14,7 @@ from meshkit.page import Page
 from services.alert.domain.delivery import DeliveryStatus
 from services.alert.domain.endpoint import (
     DisableReason,
+    EndpointKind,
     Secret,
     SecretId,
     WebhookEndpoint,
@@ -28,6 +29,7 @@ from services.alert.tables import webhook_secrets as secrets
 _SELECT = select(
     endpoints.c.webhook_endpoint_id,
     endpoints.c.url,
+    endpoints.c.kind,
     endpoints.c.event_types,
     endpoints.c.header_names,
     endpoints.c.create_time,
@@ -65,6 +67,7 @@ class StoredEndpoints:
         await self._connection.execute(
             insert(endpoints).values(
                 webhook_endpoint_id=endpoint.webhook_endpoint_id,
+                kind=endpoint.kind.value,
                 create_time=endpoint.create_time,
                 disable_time=endpoint.disable_time,
                 header_names=[],
@@ -288,6 +291,7 @@ def _from_row(row: Row[*tuple[Any, ...]]) -> WebhookEndpoint:
     return WebhookEndpoint(
         webhook_endpoint_id=WebhookEndpointId(row.webhook_endpoint_id),
         url=row.url,
+        kind=EndpointKind(row.kind),
         event_types=tuple(EventType(one) for one in row.event_types),
         header_names=tuple(row.header_names),
         create_time=row.create_time,

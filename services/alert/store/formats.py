@@ -45,16 +45,29 @@ def _created_with_header_names(created: Json) -> Json:
     return created | {"webhook_endpoint": _with_header_names(created["webhook_endpoint"])}
 
 
+def _with_kind(endpoint: Json) -> Json:
+    """Kinds of endpoints: until then all were webhooks."""
+    return endpoint | {"kind": "WEBHOOK"}
+
+
+def _created_with_kind(created: Json) -> Json:
+    return created | {"webhook_endpoint": _with_kind(created["webhook_endpoint"])}
+
+
 RESPONSES: Final = Formats[Response](
     Format("Alert", Alert, (_with_hysteresis,)),
     Format("AlertStatus", AlertStatus, (_without_quiet_period,)),
     Format("CrossingReceipt", CrossingReceipt),
     Format("Delivery", Delivery),
-    Format("EndpointCreated", EndpointCreated, (_created_with_event_types, _created_with_header_names)),
+    Format(
+        "EndpointCreated",
+        EndpointCreated,
+        (_created_with_event_types, _created_with_header_names, _created_with_kind),
+    ),
     Format("EventReceipt", EventReceipt),
     Format("ReplaysStarted", ReplaysStarted),
     Format("SecretRotated", SecretRotated),
-    Format("WebhookEndpoint", WebhookEndpoint, (_with_event_types, _with_header_names)),
+    Format("WebhookEndpoint", WebhookEndpoint, (_with_event_types, _with_header_names, _with_kind)),
 )
 # Each is named as the notice's kind.
 NOTICES: Final = Formats[WatchChanged](Format("WATCH_CHANGED", WatchChanged, (_with_rearm,)))

@@ -25,10 +25,14 @@ _HEADERS: Final = {"content-type": "application/json", "user-agent": "Purser-Web
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posting:
-    """The content of one attempt. secrets: at least one, newest first; at: wall time."""
+    """The content of one attempt. body: None: the payload of the event.
+
+    secrets: at least one, newest first; at: wall time.
+    """
 
     attempt: Attempt
     url: str
+    body: str | None = None
     headers: Sequence[Header] = ()
     secrets: Sequence[Secret]
     at: datetime
@@ -67,14 +71,15 @@ class HttpPoster:
 
     async def post(self, posting: Posting) -> Answer:
         attempt = posting.attempt
+        body = attempt.payload if posting.body is None else posting.body
         request = self._client.build_request(
             "POST",
             posting.url,
             headers={
                 **{one.name: one.value for one in posting.headers},
-                **signed_headers(attempt.delivery_id, attempt.payload, posting.secrets, at=posting.at),
+                **signed_headers(attempt.delivery_id, body, posting.secrets, at=posting.at),
             },
-            content=attempt.payload.encode(),
+            content=body.encode(),
         )
         try:
             # httpx limits each read and write only; a receiver that sends one byte at a time would never exceed that.

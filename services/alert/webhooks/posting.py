@@ -26,8 +26,14 @@ from services.alert.domain.delivery import (
     error_of,
     judge,
 )
-from services.alert.domain.endpoint import DisableReason, WebhookEndpointId, signing_secrets
+from services.alert.domain.endpoint import (
+    DisableReason,
+    EndpointKind,
+    WebhookEndpointId,
+    signing_secrets,
+)
 from services.alert.domain.errors import WebhookSecretUnreadable
+from services.alert.domain.slack import slack_body
 from services.alert.operations.disabling import disable, lock_endpoint
 from services.alert.operations.ports import Courier
 from services.alert.store import PostgresStore
@@ -95,6 +101,7 @@ class DeliveryAttempts:
         return Posting(
             attempt=attempt,
             url=endpoint.url,
+            body=slack_body(attempt.payload) if endpoint.kind is EndpointKind.SLACK else None,
             headers=headers,
             secrets=signing_secrets(secrets, at=at),
             at=at,

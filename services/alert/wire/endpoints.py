@@ -22,6 +22,7 @@ from services.alert.domain.delivery import Delivery
 from services.alert.domain.endpoint import (
     DisableReason,
     EndpointCreated,
+    EndpointKind,
     Header,
     Secret,
     SecretRotated,
@@ -42,6 +43,11 @@ _REASONS_TO_WIRE: Final = {
     DisableReason.GONE: pb.DISABLE_REASON_GONE,
     DisableReason.FAILING: pb.DISABLE_REASON_FAILING,
 }
+_KINDS_TO_WIRE: Final = {
+    EndpointKind.WEBHOOK: pb.ENDPOINT_KIND_WEBHOOK,
+    EndpointKind.SLACK: pb.ENDPOINT_KIND_SLACK,
+}
+_KINDS: Final[dict[int, EndpointKind]] = {number: kind for kind, number in _KINDS_TO_WIRE.items()}
 _LIST: Final = {"list": "webhook_endpoints"}
 
 
@@ -53,6 +59,7 @@ def create_from_wire(request: pb.CreateWebhookEndpointRequest) -> CreateWebhookE
         url=_url(fields, request.url),
         event_types=event_types_from_wire(fields, "event_types", request.event_types),
         headers=_headers(fields, "headers", request.headers),
+        kind=fields.choice("kind", request.kind, _KINDS) if request.kind else EndpointKind.WEBHOOK,
     )
     fields.check()
     return command
@@ -173,6 +180,7 @@ def endpoint_to_wire(endpoint: WebhookEndpoint) -> pb.WebhookEndpoint:
     return pb.WebhookEndpoint(
         webhook_endpoint_id=endpoint.webhook_endpoint_id,
         url=endpoint.url,
+        kind=_KINDS_TO_WIRE[endpoint.kind],
         event_types=[one.value for one in endpoint.event_types],
         header_names=endpoint.header_names,
         create_time=timestamp(endpoint.create_time),

@@ -435,3 +435,24 @@ async def test_many_deliveries_are_replayed_with_their_ids_and_bodies(
         await alert.ReplayDeliveries(
             pb.ReplayDeliveriesRequest(request_id="x", start_time=began, webhook_endpoint_id="end_none")
         )
+
+
+async def test_an_endpoint_of_the_kind_slack_gets_a_text_and_retries_it(
+    running: RunningAlert, receiver: WebhookReceiver
+) -> None:
+    alert = running.stub
+    endpoint = await created(alert, receiver, kind=pb.ENDPOINT_KIND_SLACK)
+    receiver.answer(500)
+    await publish(running)
+    first, second = await receiver.next_event(), await receiver.next_event()
+
+    assert endpoint.kind == pb.ENDPOINT_KIND_SLACK
+    assert json.loads(first.body) == {"text": "*top_up.paid* 2025-06-01T00:00:00Z\nnumber: 1"}
+    assert (second.body, second.webhook_id, second.verified) == (first.body, first.webhook_id, True)
+    async with asyncio.timeout(SECONDS_MAX):
+        while not (delivered := await listed(alert, status=pb.DELIVERY_STATUS_DELIVERED)):
+            pass
+    assert json.loads(delivered[0].payload)["data"] == {"number": 1}
+    assert (await created(alert, receiver, request_id="plain")).kind == pb.ENDPOINT_KIND_WEBHOOK
+    with bad_fields("kind"):
+        await created(alert, receiver, request_id="other", kind=9)

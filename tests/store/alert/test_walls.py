@@ -48,6 +48,7 @@ from tests.support.alert_store import (
         "UPDATE alert.webhook_endpoints SET disable_reason = 'GONE'",
         "UPDATE alert.webhook_endpoints SET disable_time = create_time, disable_reason = 'BORED'",
         "UPDATE alert.webhook_endpoints SET missed_after = 1",
+        "UPDATE alert.webhook_endpoints SET kind = 'EMAIL'",
         "UPDATE alert.webhook_endpoints SET header_names = '{x-team}'",
         "UPDATE alert.webhook_endpoints SET headers_key_id = 'k', headers_ciphertext = 'c'",
         "INSERT INTO alert.endpoint_failures VALUES ('end_unknown', now(), now())",

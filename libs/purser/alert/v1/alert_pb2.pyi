@@ -26,6 +26,12 @@ class AlertState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ALERT_STATE_OK: _ClassVar[AlertState]
     ALERT_STATE_IN_ALARM: _ClassVar[AlertState]
 
+class EndpointKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ENDPOINT_KIND_UNSPECIFIED: _ClassVar[EndpointKind]
+    ENDPOINT_KIND_WEBHOOK: _ClassVar[EndpointKind]
+    ENDPOINT_KIND_SLACK: _ClassVar[EndpointKind]
+
 class DisableReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     DISABLE_REASON_UNSPECIFIED: _ClassVar[DisableReason]
@@ -46,6 +52,9 @@ ALERT_STATE_UNSPECIFIED: AlertState
 ALERT_STATE_EVALUATING: AlertState
 ALERT_STATE_OK: AlertState
 ALERT_STATE_IN_ALARM: AlertState
+ENDPOINT_KIND_UNSPECIFIED: EndpointKind
+ENDPOINT_KIND_WEBHOOK: EndpointKind
+ENDPOINT_KIND_SLACK: EndpointKind
 DISABLE_REASON_UNSPECIFIED: DisableReason
 DISABLE_REASON_OPERATOR: DisableReason
 DISABLE_REASON_GONE: DisableReason
@@ -284,7 +293,7 @@ class GetAlertStateResponse(_message.Message):
     def __init__(self, statuses: _Optional[_Iterable[_Union[AlertStatus, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class WebhookEndpoint(_message.Message):
-    __slots__ = ("webhook_endpoint_id", "url", "create_time", "disable_time", "event_types", "header_names", "disable_reason")
+    __slots__ = ("webhook_endpoint_id", "url", "create_time", "disable_time", "event_types", "header_names", "disable_reason", "kind")
     WEBHOOK_ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
     URL_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -292,6 +301,7 @@ class WebhookEndpoint(_message.Message):
     EVENT_TYPES_FIELD_NUMBER: _ClassVar[int]
     HEADER_NAMES_FIELD_NUMBER: _ClassVar[int]
     DISABLE_REASON_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     webhook_endpoint_id: str
     url: str
     create_time: _timestamp_pb2.Timestamp
@@ -299,7 +309,8 @@ class WebhookEndpoint(_message.Message):
     event_types: _containers.RepeatedScalarFieldContainer[str]
     header_names: _containers.RepeatedScalarFieldContainer[str]
     disable_reason: DisableReason
-    def __init__(self, webhook_endpoint_id: _Optional[str] = ..., url: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., disable_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_types: _Optional[_Iterable[str]] = ..., header_names: _Optional[_Iterable[str]] = ..., disable_reason: _Optional[_Union[DisableReason, str]] = ...) -> None: ...
+    kind: EndpointKind
+    def __init__(self, webhook_endpoint_id: _Optional[str] = ..., url: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., disable_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_types: _Optional[_Iterable[str]] = ..., header_names: _Optional[_Iterable[str]] = ..., disable_reason: _Optional[_Union[DisableReason, str]] = ..., kind: _Optional[_Union[EndpointKind, str]] = ...) -> None: ...
 
 class CustomHeader(_message.Message):
     __slots__ = ("name", "value")
@@ -310,16 +321,18 @@ class CustomHeader(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class CreateWebhookEndpointRequest(_message.Message):
-    __slots__ = ("request_id", "url", "event_types", "headers")
+    __slots__ = ("request_id", "url", "event_types", "headers", "kind")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     URL_FIELD_NUMBER: _ClassVar[int]
     EVENT_TYPES_FIELD_NUMBER: _ClassVar[int]
     HEADERS_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     url: str
     event_types: _containers.RepeatedScalarFieldContainer[str]
     headers: _containers.RepeatedCompositeFieldContainer[CustomHeader]
-    def __init__(self, request_id: _Optional[str] = ..., url: _Optional[str] = ..., event_types: _Optional[_Iterable[str]] = ..., headers: _Optional[_Iterable[_Union[CustomHeader, _Mapping]]] = ...) -> None: ...
+    kind: EndpointKind
+    def __init__(self, request_id: _Optional[str] = ..., url: _Optional[str] = ..., event_types: _Optional[_Iterable[str]] = ..., headers: _Optional[_Iterable[_Union[CustomHeader, _Mapping]]] = ..., kind: _Optional[_Union[EndpointKind, str]] = ...) -> None: ...
 
 class CreateWebhookEndpointResponse(_message.Message):
     __slots__ = ("webhook_endpoint", "secret")
