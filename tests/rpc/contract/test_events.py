@@ -185,6 +185,9 @@ async def test_a_refund_of_credits_is_published_when_its_money_was_returned(
     assert data["refund"] == {
         "refund_id": refund.refund_id,
         "amount": {"currency_code": "USD", "micros": 40_000_000},
+        "cause": "REQUEST",
+        "status": "RETURNED",
+        "owed_micros": 0,
     }
     assert await heard.types() == ["top_up.refunded"]
 
