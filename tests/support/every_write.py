@@ -487,11 +487,11 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
     bought_by_mistake = {"top_up_id": paid["top_up"]["top_up_id"], "reason": "bought by mistake"}
     cents = {"currency_code": "USD", "micros": "10010000"}
     await ask("RefundTopUp", **bought_by_mistake, amount=cents)
+    await ask("RefundTopUp", **bought_by_mistake, amount=cents, accept_debt=True)
     await ask("RefundTopUp", **bought_by_mistake)
     dispute = {"top_up_id": paid["top_up"]["top_up_id"], "chargeback_id": "case-1"}
     await ask("ReportTopUpChargeback", **dispute, dispute_outcome="DISPUTE_OUTCOME_OPENED", amount=cents)
     await ask("ReportTopUpChargeback", **dispute, dispute_outcome="DISPUTE_OUTCOME_WON")
-    await ask("RefundTopUp", **bought_by_mistake, amount=cents, accept_debt=True)
     unpaid = await ask(
         "OrderTopUp", contract_id=contract_id, terms=sold["terms"], payment_gate="PAYMENT_GATE_EXTERNAL"
     )
