@@ -122,6 +122,22 @@ COMMAND = ArchiveCustomer(request_id="r1", fingerprint=b"acme", customer="acme")
         "UPDATE invoice_lines SET billing_period_start = billing_period_start - interval '1 year'",
         "UPDATE invoice_lines SET subscription_id = 'sub_0'",
         "INSERT INTO outbox VALUES ('k', 'n', 'SOMETHING_ELSE', '{}', now(), 0, NULL, now())",
+        "UPDATE contracts SET collection_method = 'SOMEHOW'",
+        "UPDATE contracts SET after_last_retry = 'SUE'",
+        "INSERT INTO payment_setups VALUES ('pst_1', 'cus_1', '', '', 'MAYBE', 0, now(), NULL)",
+        "INSERT INTO payment_setups VALUES ('pst_1', 'cus_1', '', '', 'SUCCEEDED', 0, now(), now())",
+        "INSERT INTO payment_setups VALUES ('pst_1', 'cus_1', '', 'seti_1', 'NEW', 0, now(), now()),"
+        " ('pst_2', 'cus_1', '', 'seti_1', 'NEW', 0, now(), now())",
+        "INSERT INTO invoice_dunning VALUES ('inv_1', 'cus_1', 'USD', 'SETTLED', '{}', 'NOTHING', now(), NULL, 0,"
+        " '', '', NULL, '', true)",
+        "INSERT INTO invoice_dunning VALUES ('inv_unknown', 'cus_1', 'USD', 'STOPPED', '{}', 'NOTHING', now(), NULL,"
+        " 0, '', '', NULL, '', false)",
+        "INSERT INTO invoice_charges VALUES ('pmt_1', 'cus_1', 'USD', 'OPEN', '', false, '', '', 0, 0, 0, now(), NULL)",
+        "INSERT INTO invoice_charges VALUES ('pmt_1', 'cus_1', 'USD', 'SUCCEEDED', '', false, '', '', 0, 0, 0, now(),"
+        " now())",
+        "INSERT INTO invoice_charges VALUES ('pmt_1', 'cus_1', 'USD', 'OPEN', 'pi_1', false, '', '', 0, 0, 0, now(),"
+        " now()), ('pmt_2', 'cus_1', 'USD', 'OPEN', 'pi_1', false, '', '', 0, 0, 0, now(), now())",
+        "INSERT INTO invoice_charge_parts VALUES ('pmt_unknown', 0, 'inv_1', 1)",
     ],
 )
 async def test_the_schema_repeats_the_domain(
