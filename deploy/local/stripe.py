@@ -37,6 +37,7 @@ SECURE_CARD: Final = "4000002500003155"  # asks for 3-D Secure
 AMOUNT_MIN: Final = 50  # US cents
 WEBHOOK_SECRET: Final = "whsec_of_the_stand_in"
 START_SECONDS_MAX = 20.0
+IDLE_SECONDS = 3_600  # a fault that a test has not asked for would be one more
 _AUTHORIZATION: Final = {"Authorization": f"Bearer {API_KEY}"}
 _EVENTS: Final = {
     "succeeded": "payment_intent.succeeded",
@@ -330,7 +331,8 @@ async def stripe_stand_in(behind_address: str) -> AsyncIterator[StripeStandIn]:
         await _until_empty(behind)
         running = StripeStandIn(address=f"http://127.0.0.1:{port}", behind=behind)
         app = Starlette(routes=[Route("/{path:path}", running.serve, methods=["GET", "POST", "DELETE"])])
-        server = HttpServer("the stand-in for Stripe", app, f"{HOST}:{port}")
+        address = f"{HOST}:{port}"
+        server = HttpServer("the stand-in for Stripe", app, address, idle_seconds=IDLE_SECONDS)
         await server.start()
         try:
             yield running

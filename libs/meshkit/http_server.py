@@ -12,15 +12,22 @@ from starlette.types import ASGIApp
 from meshkit.errors import PortTaken
 
 STOP_SECONDS_MAX = 5
+IDLE_SECONDS_DEFAULT = 5
 
 
 class HttpServer:
-    """Serves `app` at host:port in the running event loop. name: what cannot listen, for PortTaken."""
+    """Serves `app` at host:port in the running event loop. name: what cannot listen, for PortTaken.
 
-    def __init__(self, name: str, app: ASGIApp, address: str) -> None:
+    idle_seconds: after so long a connection without requests is closed; a client that reuses it just then fails.
+    """
+
+    def __init__(
+        self, name: str, app: ASGIApp, address: str, *, idle_seconds: int = IDLE_SECONDS_DEFAULT
+    ) -> None:
         self._name = name
         self._app = app
         self._address = address
+        self._idle_seconds = idle_seconds
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
@@ -34,6 +41,7 @@ class HttpServer:
             access_log=False,
             server_header=False,
             lifespan="off",
+            timeout_keep_alive=self._idle_seconds,
             timeout_graceful_shutdown=STOP_SECONDS_MAX,
         )
         self._server = _Server(config)
