@@ -37,6 +37,7 @@ from services.contract.operations.credit_notes import CreditNotes
 from services.contract.operations.customers import Customers
 from services.contract.operations.debts import Debts
 from services.contract.operations.ends import Ends
+from services.contract.operations.invoice_money_back import InvoiceMoneyBack
 from services.contract.operations.invoice_payments import InvoicePayments
 from services.contract.operations.invoice_refunds import InvoiceRefunds
 from services.contract.operations.invoices import Invoices
@@ -123,6 +124,7 @@ async def open_service(
             store=store, provider=provider, relay=relay, clock=clock, wall=wall, ids=ids
         )
         invoice_refunds = InvoiceRefunds(store=store, provider=provider, clock=clock, wall=wall, ids=ids)
+        invoice_money_back = InvoiceMoneyBack(store=store, provider=provider, clock=clock, wall=wall, ids=ids)
         payment_setups = PaymentSetups(
             store=store,
             provider=provider,
@@ -157,6 +159,7 @@ async def open_service(
             "invoice_refunds": lambda at: invoice_refunds.run_due(),
             "refunds": lambda at: refunds.run_due(),
             "debts": lambda at: debts.run_due(),
+            "invoice_money_back": lambda at: invoice_money_back.run_due(),
             "money_back": lambda at: money_back.run_due(),
             "auto_top_ups": auto_top_ups.run_due,
         }
@@ -239,7 +242,7 @@ async def open_service(
                     one.strip() for one in settings.stripe_webhook_secrets.get_secret_value().split(",")
                 ],
                 hints=[payments.hint, invoice_payments.hint, payment_setups.hint],
-                money_back=money_back.hint,
+                money_back=[money_back.hint, invoice_money_back.hint],
             )
             await webhooks.start()
             service.stack.push_async_callback(webhooks.stop)

@@ -597,6 +597,8 @@ invoice_charges = Table(
     Column("hints", Integer, nullable=False),
     Column("create_time", DateTime(timezone=True), nullable=False),
     Column("due_time", DateTime(timezone=True)),  # wall time: when the provider is asked next
+    Column("money_back_due", DateTime(timezone=True)),  # wall time: when it is asked what went back
+    Column("money_back_hints", Integer, nullable=False),
     schema=SCHEMA,
 )
 
@@ -626,6 +628,8 @@ invoice_refunds = Table(
     Column("credit_note_id", Text),
     Column("create_time", DateTime(timezone=True), nullable=False),
     Column("return_time", DateTime(timezone=True)),
+    Column("provider_refund_id", Text, nullable=False),
+    Column("reverse_time", DateTime(timezone=True)),
     Column("checks", Integer, nullable=False),
     Column("due_time", DateTime(timezone=True)),  # wall time: when the provider is asked next
     schema=SCHEMA,

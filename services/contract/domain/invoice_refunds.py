@@ -23,10 +23,11 @@ from services.contract.domain.top_up import PaymentGate, TopUp
 
 
 class InvoiceRefundCause(Enum):
-    """REQUESTED: by RefundInvoicePayment. PROVIDER: the provider has returned it, for instance after a dispute."""
+    """REQUESTED: by RefundInvoicePayment. PROVIDER: refunded there. CHARGEBACK: the payer's bank has taken it."""
 
     REQUESTED = "REQUESTED"
     PROVIDER = "PROVIDER"
+    CHARGEBACK = "CHARGEBACK"
 
 
 class InvoiceRefundStatus(Enum):
@@ -40,8 +41,10 @@ class InvoiceRefundStatus(Enum):
 class InvoiceRefund:
     """Money (> 0) of an invoice's payment that goes back to the payer.
 
-    payment_id: the payment at the provider, which is asked to return it; None: the vendor returns it, or it is returned
-    already. credit_note_id: of the credit note that was given with it; None: the amount is due again.
+    payment_id: the payment at the provider, which is asked to return it; None: the vendor returns it, or it is
+    returned already. credit_note_id: of the credit note that was given with it; None: the amount is due again.
+    provider_refund_id: of a refund or dispute that we have not asked for; empty of others. reverse_time: when a
+    dispute was won and the money came back.
     """
 
     refund_id: RefundId
@@ -56,12 +59,19 @@ class InvoiceRefund:
     credit_note_id: CreditNoteId | None
     create_time: datetime
     return_time: datetime | None
+    provider_refund_id: str = ""
+    reverse_time: datetime | None = None
 
 
 def left_of(payment: InvoicePayment, refunds: Sequence[InvoiceRefund]) -> Money:
     """Return what of a payment has not gone back yet. refunds: of its invoice."""
     gone = (one.amount for one in refunds if one.invoice_payment_id == payment.invoice_payment_id)
     return payment.amount - sum(gone, start=Money.zero(payment.amount.currency_code))
+
+
+def provider_payment_of(payment: InvoicePayment) -> str:
+    """Return the provider's id of a payment that was recorded for it, also of what came back after a dispute."""
+    return payment.reference.partition("/")[0]
 
 
 def payment_to_refund(
@@ -100,6 +110,20 @@ def unpaid(invoice: Invoice, amount: Money) -> Invoice:
     """Return an issued invoice after money of its payments went back: the amount is due again."""
     assert invoice.status in (InvoiceStatus.OPEN, InvoiceStatus.PAID)
     return replace(invoice, status=InvoiceStatus.OPEN, paid=invoice.paid - amount)
+
+
+def takings(amount: Money, lefts: Sequence[Money]) -> tuple[list[Money], Money]:
+    """Divide what went back among what is left of a payment on its invoices, in order; return what exceeds that."""
+    taken = []
+    for left in lefts:
+        taken.append(min(left, amount))
+        amount = amount - taken[-1]
+    return taken, amount
+
+
+def reversed_refund(refund: InvoiceRefund, *, at: datetime) -> InvoiceRefund:
+    """Return what a dispute took, after it was won."""
+    return replace(refund, reverse_time=at)
 
 
 def returned(refund: InvoiceRefund, *, at: datetime) -> InvoiceRefund:

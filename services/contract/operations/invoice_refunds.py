@@ -17,12 +17,13 @@ from services.contract.domain.invoice_refunds import (
     InvoiceRefundStatus,
     amount_to_refund,
     payment_to_refund,
+    provider_payment_of,
     refuse_gated,
     returned,
 )
 from services.contract.operations.asking import ask_about_due
 from services.contract.operations.billing.collecting import refuse_while_taking
-from services.contract.operations.billing.invoice_money_back import MoneyBack, money_went_back
+from services.contract.operations.billing.invoice_money_back import PaymentBack, money_went_back
 from services.contract.operations.ports import PaymentProvider
 from services.contract.store import PostgresStore
 
@@ -59,9 +60,9 @@ class InvoiceRefunds:
                 payment = payment_to_refund(invoice, payments, command.invoice_payment_id)
                 earlier = await tx.invoice_refunds.of_invoice(invoice.invoice_id)
                 amount = amount_to_refund(payment, command.amount, earlier)
-                charge = await tx.invoice_charges.of_provider_payment(payment.reference)
+                charge = await tx.invoice_charges.of_provider_payment(provider_payment_of(payment))
                 is_of_provider = charge is not None and charge.customer_id == invoice.customer_id
-                back = MoneyBack(
+                back = PaymentBack(
                     payment=payment,
                     amount=amount,
                     cause=InvoiceRefundCause.REQUESTED,

@@ -78,7 +78,9 @@ class MoneysBack:
         try:
             async for provider_payment_id, back in provider.went_back_since(since):
                 async with self._store.transaction() as tx:
+                    known = (back.provider_refund_id, back.key)
                     await tx.money_back.hint(provider_payment_id, unless_known=back, at=now)
+                    await tx.invoice_charges.hint_money_back(provider_payment_id, unless_known=known, at=now)
         except Exception as error:  # it is due again after its lease, or the interval
             log.warning("money_back_not_looked_through", error=error_text(error))
             async with self._store.transaction() as tx:

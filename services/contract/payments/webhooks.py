@@ -45,11 +45,11 @@ class WebhookListener:
     """
 
     def __init__(
-        self, *, listen: str, secrets: Sequence[str], hints: Sequence[Hint], money_back: Hint
+        self, *, listen: str, secrets: Sequence[str], hints: Sequence[Hint], money_back: Sequence[Hint]
     ) -> None:
         self._secrets = tuple(secrets)
         self._hints = tuple(hints)
-        self._money_back = money_back
+        self._money_back = tuple(money_back)
         app = Starlette(routes=[Route(PATH, self._receive, methods=["POST"])])
         self._server = HttpServer("Stripe's webhooks", app, listen)
 
@@ -84,7 +84,7 @@ class WebhookListener:
         return _accepted("known" if is_known else "unknown")
 
     def _told(self, is_money_back: bool) -> Sequence[Hint]:
-        return (*self._hints, self._money_back) if is_money_back else self._hints
+        return (*self._hints, *self._money_back) if is_money_back else self._hints
 
     def _is_signed(self, body: bytes, header: str | None) -> bool:
         for secret in self._secrets:

@@ -336,6 +336,11 @@ def _served_in_debt_of_signed(created: Json) -> Json:
     return created | {"contract": _served_in_debt(created["contract"])}
 
 
+def _not_reversed(done: Json) -> Json:
+    """Refunds that the provider has made, and disputes: until then there were only those that we ask for."""
+    return done | {"refund": done["refund"] | {"provider_refund_id": "", "reverse_time": None}}
+
+
 # The columns seller_details.details, billing_details.details and invoice_parties.parties; Party is a response, too.
 PARTY: Final = Format("Party", Party)
 BILLING_DETAILS: Final = Format("BillingDetails", BillingDetails)
@@ -416,7 +421,7 @@ RESPONSES: Final = Formats[Response](
     Format("PaymentMethod", PaymentMethod),
     Format("PaymentSetup", PaymentSetup),
     Format("InvoiceAttempt", InvoiceAttempt),
-    Format("InvoicePaymentRefunded", InvoicePaymentRefunded),
+    Format("InvoicePaymentRefunded", InvoicePaymentRefunded, (_not_reversed,)),
     Format("TopUpRefund", TopUpRefund, (_by_request,)),
     Format("AutoTopUp", AutoTopUp),
 )

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meshkit.quantity import Money
 from services.contract.domain.ids import CustomerId, InvoiceId
 from services.contract.domain.invoice_charges import NOT_CHARGING, ChargePart, InvoiceCharge
 from services.contract.domain.payments import FINAL, PaymentId, PaymentState
-from services.contract.tables import invoice_charge_parts, invoice_charges
+from services.contract.tables import invoice_charge_parts, invoice_charges, invoice_refunds
 
 AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LIVE: Final = tuple(
@@ -38,6 +38,7 @@ class StoredInvoiceCharges:
                 currency_code=charge.amount.currency_code,
                 create_time=charge.create_time,
                 due_time=due,
+                money_back_hints=0,
                 **_changing(charge),
             )
         )
@@ -151,6 +152,65 @@ class StoredInvoiceCharges:
             .returning(*invoice_charges.c)
         )
         return await self._whole((await self._connection.execute(leased)).all())
+
+    async def hint_money_back(
+        self, provider_payment_id: str, *, at: datetime, unless_known: tuple[str, str] | None = None
+    ) -> bool:
+        """Have the provider asked what went back of a payment that was received; False if there is none of this id.
+
+        unless_known: the provider's id of what went back, and our key of it; only if no refund accounts for it.
+        """
+        of_id = [
+            invoice_charges.c.provider_payment_id == provider_payment_id,
+            invoice_charges.c.state == PaymentState.SUCCEEDED.value,
+        ]
+        if unless_known is not None:
+            provider_refund_id, key = unless_known
+            known = exists().where(
+                or_(
+                    invoice_refunds.c.refund_id == key,
+                    invoice_refunds.c.provider_refund_id == provider_refund_id,
+                ),
+                invoice_refunds.c.customer_id == invoice_charges.c.customer_id,
+            )
+            of_id.append(~known)
+        hinted = (
+            update(invoice_charges)
+            .where(*of_id)
+            .values(money_back_hints=invoice_charges.c.money_back_hints + 1, money_back_due=at)
+        )
+        return bool((await self._connection.execute(hinted)).rowcount)
+
+    async def lease_money_back(
+        self, *, at: datetime, until: datetime, rows_max: int
+    ) -> Sequence[tuple[InvoiceCharge, int]]:
+        """Return payments of which something may have gone back, and how often that was hinted at; until `until`
+        no other replica takes them.
+        """
+        due = (
+            select(invoice_charges.c.payment_id)
+            .where(invoice_charges.c.money_back_due <= at)
+            .order_by(invoice_charges.c.money_back_due)
+            .limit(rows_max)
+            .with_for_update(skip_locked=True)
+        )
+        leased = (
+            update(invoice_charges)
+            .where(invoice_charges.c.payment_id.in_(due.scalar_subquery()))
+            .values(money_back_due=until)
+            .returning(*invoice_charges.c)
+        )
+        rows = (await self._connection.execute(leased)).all()
+        hints = [int(row.money_back_hints) for row in rows]
+        return list(zip(await self._whole(rows), hints, strict=True))
+
+    async def money_back_done(self, payment_id: PaymentId, *, hints: int, again: datetime | None) -> None:
+        """End the question, or ask it again then. What was hinted at meanwhile stays due."""
+        await self._connection.execute(
+            update(invoice_charges)
+            .where(invoice_charges.c.payment_id == payment_id, invoice_charges.c.money_back_hints == hints)
+            .values(money_back_due=again)
+        )
 
     async def _whole(self, rows: Sequence[Row[Any]]) -> list[InvoiceCharge]:
         parts: defaultdict[str, list[ChargePart]] = defaultdict(list)

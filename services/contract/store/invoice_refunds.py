@@ -39,6 +39,7 @@ class StoredInvoiceRefunds:
                 create_time=refund.create_time,
                 return_time=refund.return_time,
                 checks=0,
+                provider_refund_id=refund.provider_refund_id,
                 due_time=due,
             )
         )
@@ -49,6 +50,14 @@ class StoredInvoiceRefunds:
             update(invoice_refunds)
             .where(invoice_refunds.c.refund_id == refund.refund_id)
             .values(status=refund.status.value, return_time=refund.return_time, due_time=None)
+        )
+
+    async def save_reversed(self, refund: InvoiceRefund) -> None:
+        """Store that the money of a dispute came back."""
+        await self._connection.execute(
+            update(invoice_refunds)
+            .where(invoice_refunds.c.refund_id == refund.refund_id)
+            .values(reverse_time=refund.reverse_time)
         )
 
     async def find(self, refund_id: RefundId) -> InvoiceRefund:
@@ -98,4 +107,6 @@ def _from_row(row: Row[Any]) -> InvoiceRefund:
         credit_note_id=None if row.credit_note_id is None else CreditNoteId(row.credit_note_id),
         create_time=row.create_time,
         return_time=row.return_time,
+        provider_refund_id=row.provider_refund_id,
+        reverse_time=row.reverse_time,
     )

@@ -65,6 +65,7 @@ _REFUND_STATUSES: Final = {
 _REFUND_CAUSES: Final = {
     InvoiceRefundCause.REQUESTED: pb.INVOICE_REFUND_CAUSE_REQUESTED,
     InvoiceRefundCause.PROVIDER: pb.INVOICE_REFUND_CAUSE_PROVIDER,
+    InvoiceRefundCause.CHARGEBACK: pb.INVOICE_REFUND_CAUSE_CHARGEBACK,
 }
 _FORMATS: Final = {
     DocumentFormat.HTML: pb.DOCUMENT_FORMAT_HTML,
@@ -207,6 +208,8 @@ def invoice_refund_to_wire(refund: InvoiceRefund) -> pb.InvoiceRefund:
         credit_note_id=refund.credit_note_id or "",
         create_time=timestamp(refund.create_time),
         return_time=optional_timestamp(refund.return_time),
+        provider_refund_id=refund.provider_refund_id,
+        reverse_time=optional_timestamp(refund.reverse_time),
     )
 
 

@@ -28,6 +28,7 @@ from services.contract.domain.invoice_charges import (
     shares,
     unwanted,
 )
+from services.contract.domain.invoice_refunds import takings
 from services.contract.domain.payments import (
     FINAL,
     FIRST_CHECK_AFTER,
@@ -229,6 +230,27 @@ def test_nothing_is_lost_and_no_invoice_gets_more_than_is_due(
     assert sum((one.micros for one in got), start=rest.micros) == received
     assert all(Money("USD", 0) <= one <= due for one, (_, due) in zip(got, money, strict=True))
     assert not rest or all(one == due for one, (_, due) in zip(got, money, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("amount", "lefts", "expected", "rest"),
+    [
+        (10, [40], [10], 0),
+        (40, [40], [40], 0),
+        (41, [40], [40], 1),
+        (40, [40, 3], [40, 0], 0),
+        (42, [40, 3], [40, 2], 0),
+        (43, [30, 3], [30, 3], 10),
+        (5, [], [], 5),
+    ],
+)
+def test_what_goes_back_is_taken_from_the_first_invoice_first(
+    amount: int, lefts: list[int], expected: list[int], rest: int
+) -> None:
+    taken, exceeding = takings(Money.of("USD", amount), [Money.of("USD", one) for one in lefts])
+
+    assert taken == [Money.of("USD", one) for one in expected]
+    assert exceeding == Money.of("USD", rest)
 
 
 def test_hard_declines_and_minimums_are_those_of_stripe() -> None:

@@ -221,6 +221,7 @@ class InvoiceRefundCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INVOICE_REFUND_CAUSE_UNSPECIFIED: _ClassVar[InvoiceRefundCause]
     INVOICE_REFUND_CAUSE_REQUESTED: _ClassVar[InvoiceRefundCause]
     INVOICE_REFUND_CAUSE_PROVIDER: _ClassVar[InvoiceRefundCause]
+    INVOICE_REFUND_CAUSE_CHARGEBACK: _ClassVar[InvoiceRefundCause]
 
 class InvoiceRefundStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -381,6 +382,7 @@ INVOICE_LINE_KIND_PRICE_CORRECTION: InvoiceLineKind
 INVOICE_REFUND_CAUSE_UNSPECIFIED: InvoiceRefundCause
 INVOICE_REFUND_CAUSE_REQUESTED: InvoiceRefundCause
 INVOICE_REFUND_CAUSE_PROVIDER: InvoiceRefundCause
+INVOICE_REFUND_CAUSE_CHARGEBACK: InvoiceRefundCause
 INVOICE_REFUND_STATUS_UNSPECIFIED: InvoiceRefundStatus
 INVOICE_REFUND_STATUS_DUE: InvoiceRefundStatus
 INVOICE_REFUND_STATUS_RETURNED: InvoiceRefundStatus
@@ -1839,7 +1841,7 @@ class GetInvoiceResponse(_message.Message):
     def __init__(self, invoice: _Optional[_Union[Invoice, _Mapping]] = ..., payments: _Optional[_Iterable[_Union[InvoicePayment, _Mapping]]] = ..., credit_notes: _Optional[_Iterable[_Union[CreditNote, _Mapping]]] = ..., seller: _Optional[_Union[Party, _Mapping]] = ..., buyer: _Optional[_Union[Party, _Mapping]] = ..., usage: _Optional[_Union[InvoiceUsage, _Mapping]] = ..., refunds: _Optional[_Iterable[_Union[InvoiceRefund, _Mapping]]] = ...) -> None: ...
 
 class InvoiceRefund(_message.Message):
-    __slots__ = ("refund_id", "invoice_id", "invoice_payment_id", "amount", "cause", "reason", "status", "credit_note_id", "create_time", "return_time")
+    __slots__ = ("refund_id", "invoice_id", "invoice_payment_id", "amount", "cause", "reason", "status", "credit_note_id", "create_time", "return_time", "provider_refund_id", "reverse_time")
     REFUND_ID_FIELD_NUMBER: _ClassVar[int]
     INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
     INVOICE_PAYMENT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -1850,6 +1852,8 @@ class InvoiceRefund(_message.Message):
     CREDIT_NOTE_ID_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     RETURN_TIME_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_REFUND_ID_FIELD_NUMBER: _ClassVar[int]
+    REVERSE_TIME_FIELD_NUMBER: _ClassVar[int]
     refund_id: str
     invoice_id: str
     invoice_payment_id: str
@@ -1860,7 +1864,9 @@ class InvoiceRefund(_message.Message):
     credit_note_id: str
     create_time: _timestamp_pb2.Timestamp
     return_time: _timestamp_pb2.Timestamp
-    def __init__(self, refund_id: _Optional[str] = ..., invoice_id: _Optional[str] = ..., invoice_payment_id: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., cause: _Optional[_Union[InvoiceRefundCause, str]] = ..., reason: _Optional[str] = ..., status: _Optional[_Union[InvoiceRefundStatus, str]] = ..., credit_note_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., return_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    provider_refund_id: str
+    reverse_time: _timestamp_pb2.Timestamp
+    def __init__(self, refund_id: _Optional[str] = ..., invoice_id: _Optional[str] = ..., invoice_payment_id: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., cause: _Optional[_Union[InvoiceRefundCause, str]] = ..., reason: _Optional[str] = ..., status: _Optional[_Union[InvoiceRefundStatus, str]] = ..., credit_note_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., return_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., provider_refund_id: _Optional[str] = ..., reverse_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class UsagePayment(_message.Message):
     __slots__ = ("credit_source", "product_id", "source_id", "effective_time", "credits_micros")

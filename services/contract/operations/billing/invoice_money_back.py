@@ -25,7 +25,7 @@ from services.contract.store import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MoneyBack:
+class PaymentBack:
     """Money (> 0) of a payment that goes back. payment_id: the payment at the provider that shall return it, asked at
     `due` in wall time; both None: it is returned already, or by the vendor.
     """
@@ -36,11 +36,12 @@ class MoneyBack:
     reason: str
     with_credit_note: bool
     payment_id: PaymentId | None = None
+    provider_refund_id: str = ""
     due: datetime | None = None
 
 
 async def money_went_back(
-    tx: Transaction, invoice: Invoice, back: MoneyBack, *, at: datetime, ids: Ids
+    tx: Transaction, invoice: Invoice, back: PaymentBack, *, at: datetime, ids: Ids
 ) -> tuple[Invoice, InvoiceRefund]:
     """Make the amount due again of a locked invoice, unless a credit note takes it off, and store the refund.
 
@@ -72,6 +73,7 @@ async def money_went_back(
         credit_note_id=credit_note_id,
         create_time=at,
         return_time=None if is_due else at,
+        provider_refund_id=back.provider_refund_id,
     )
     await tx.invoice_refunds.insert(refund, due=back.due)
     return after, refund
