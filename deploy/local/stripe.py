@@ -169,6 +169,9 @@ class StripeStandIn:
         self._announce_as("charge.dispute.created", dispute)
         return str(dispute["id"])
 
+    def disputes(self) -> list[Json]:
+        return list(self._disputes)
+
     def close_dispute(self, dispute_id: str, status: str) -> None:
         """Let a dispute be "won" or "lost"."""
         dispute = next(one for one in self._disputes if one["id"] == dispute_id)

@@ -51,6 +51,8 @@ ACTIONS = [
     "void",
     "refund",
     "refund",
+    "dashboard",
+    "dispute",
     "due",
     "due",
     "post",
@@ -68,6 +70,10 @@ class Payer:
         self.customer_id = customer_id
         self.invoice_ids: list[str] = []
         self.done: Counter[str] = Counter()
+        self.disputes: list[str] = []
+        # Payments of which something went back without Contract; nothing else is taken from these.
+        self._disturbed: set[str] = set()
+        self._refunded: set[str] = set()
         self._dice = dice
         self._secret = ""
 
@@ -112,6 +118,8 @@ class Payer:
                 await contract.VoidInvoice(void)
             case "refund":
                 await self._refund(collector, invoice_id)
+            case "dashboard" | "dispute":
+                await self._take_back(collector, invoice_id, is_dispute=action == "dispute")
             case "due":
                 await till.run_due()
             case "post" if till.stripe.held:
@@ -140,10 +148,13 @@ class Payer:
         self.invoice_ids += [one.invoice_id for one in signed.invoices]
 
     async def _refund(self, collector: Collector, invoice_id: str) -> None:
-        payments = (await collector.details(invoice_id)).payments
+        details = await collector.details(invoice_id)
+        payments = [one for one in details.payments if one.reference not in self._disturbed]
         if not payments:
             return
         payment = self._dice.choice(payments)
+        if payment.reference.startswith("pi_"):
+            self._refunded.add(payment.reference)
         part = Money(currency_code="USD", micros=self._dice.randint(1, 2_000) * CENT)
         request = pay.RefundInvoicePaymentRequest(
             request_id=collector.till.desk.request_id(),
@@ -155,6 +166,21 @@ class Payer:
         )
         for _ in range(self._dice.randint(1, 2)):
             await collector.till.stub.RefundInvoicePayment(request)
+
+    async def _take_back(self, collector: Collector, invoice_id: str, *, is_dispute: bool) -> None:
+        """Let some of a payment go back without Contract."""
+        stripe = collector.till.stripe
+        for payment in (await collector.details(invoice_id)).payments:
+            reference = payment.reference
+            if reference in self._disturbed | self._refunded or not reference.startswith("pi_"):
+                continue
+            self._disturbed.add(reference)
+            cents = self._dice.randint(1, payment.amount.micros // CENT)
+            if is_dispute:
+                self.disputes.append(stripe.dispute(await stripe.payment(reference), cents))
+            else:
+                await stripe.refund_at_dashboard(reference, cents)
+            return
 
     async def _card(self, collector: Collector) -> str:
         number, decline_code = self._dice.choice(CARDS)
@@ -246,6 +272,10 @@ async def _settle(collector: Collector, payers: list[Payer], dice: Random) -> No
     """Let nothing fail any more, deliver what is left in any order, and let everybody save a card that is accepted."""
     till = collector.till
     till.stripe.faults.clear()
+    for payer in payers:
+        for dispute_id in payer.disputes:
+            if dice.random() < 0.7:
+                till.stripe.close_dispute(dispute_id, dice.choice(["won", "lost"]))
     dice.shuffle(till.stripe.held)
     for event in till.stripe.held:
         assert await till.stripe.post(event) == 204
@@ -262,28 +292,28 @@ async def _settle(collector: Collector, payers: list[Payer], dice: Random) -> No
 
 async def _check(collector: Collector, payers: list[Payer]) -> None:
     stripe = collector.till.stripe
-    received = {one["id"]: one["amount_received"] for one in await stripe.payments()}
-    of_payment = {one["metadata"]["payment_id"]: one["id"] for one in await stripe.payments()}
-    returned: Counter[str] = Counter()
+    payments = await stripe.payments()
+    at_stripe = Counter({one["id"]: one["amount_received"] for one in payments})
+    of_payment = {one["metadata"]["payment_id"]: one["id"] for one in payments}
     for refund in await stripe.refunds():
-        returned[refund["payment_intent"]] += refund["amount"]
-    recorded: Counter[str] = Counter()
-    went_back: Counter[str] = Counter()
+        at_stripe[refund["payment_intent"]] -= refund["amount"]
+    for dispute in stripe.disputes():
+        if dispute["status"] != "won":
+            at_stripe[dispute["payment_intent"]] -= dispute["amount"]
+    here: Counter[str] = Counter()
     for payer in payers:
-        await _check_invoices(collector, payer, recorded, went_back)
+        await _check_invoices(collector, payer, here)
         asked = pb.ListAccountCreditsRequest(customer=payer.customer_id, page_size=500)
         for entry in (await collector.till.desk.contract.ListAccountCredits(asked)).entries:
             if entry.cause == pb.ACCOUNT_CREDIT_CAUSE_OVERPAID:
-                recorded[of_payment[entry.document_id]] += entry.amount.micros // CENT
-    assert {one: cents for one, cents in received.items() if cents} == dict(recorded)
-    assert dict(returned) == dict(went_back)
+                here[of_payment[entry.document_id]] += entry.amount.micros // CENT
+    assert +at_stripe == +here
+    assert -at_stripe == -here == Counter()
     # Otherwise the dice have tried only one thing.
-    assert sum(recorded.values()) > 0
+    assert sum(here.values()) > 0
 
 
-async def _check_invoices(
-    collector: Collector, payer: Payer, recorded: Counter[str], went_back: Counter[str]
-) -> None:
+async def _check_invoices(collector: Collector, payer: Payer, here: Counter[str]) -> None:
     due: defaultdict[str, int] = defaultdict(int)
     for invoice_id in payer.invoice_ids:
         details = await collector.details(invoice_id)
@@ -293,12 +323,10 @@ async def _check_invoices(
             assert refund.status == pb.INVOICE_REFUND_STATUS_RETURNED
             back[refund.invoice_payment_id] += refund.amount.micros // CENT
         for payment in details.payments:
-            cents = payment.amount.micros // CENT
-            assert back[payment.invoice_payment_id] <= cents
+            cents = payment.amount.micros // CENT - back[payment.invoice_payment_id]
+            assert cents >= 0
             if payment.reference.startswith("pi_"):
-                recorded[payment.reference] += cents
-                if back[payment.invoice_payment_id]:
-                    went_back[payment.reference] += back[payment.invoice_payment_id]
+                here[payment.reference.partition("/")[0]] += cents
         paid = sum(one.amount.micros for one in details.payments) // CENT - sum(back.values())
         assert invoice.amount_paid.micros // CENT == paid, invoice
         if invoice.status != VOID:
