@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faults: what a service raises when it cannot answer. A denial is an answer and never one of these.
 
-Each service has one subclass per reason, in its domain/errors.py. The proto documents each reason. Every variable
+Each service has one subclass per reason, in domain/errors. The proto documents each reason. Every variable
 part of a message is also in the metadata, so callers never parse text.
 """
 

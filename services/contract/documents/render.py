@@ -8,8 +8,8 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.contract.documents.view import InvoiceFormatter
-from services.contract.domain.commands import InvoiceDetails
-from services.contract.domain.errors import DocumentTooLarge, PdfUnavailable
+from services.contract.domain.commands.invoices import InvoiceDetails
+from services.contract.domain.errors.invoices import DocumentTooLarge, PdfUnavailable
 from services.contract.domain.invoice_document import DOCUMENT_BYTES_MAX, DocumentFormat
 from services.contract.domain.invoice_parties import BillingDetails
 

@@ -16,7 +16,7 @@ from meshkit.period import Period
 from meshkit.quantity import MICROS, Money
 from services.contract.documents.labels import has_labels, labels_of
 from services.contract.documents.usage_view import UsageFormatter, UsageView
-from services.contract.domain.commands import InvoiceDetails
+from services.contract.domain.commands.invoices import InvoiceDetails
 from services.contract.domain.invoice import InvoiceLine, InvoiceLineKind, InvoiceStatus, total_of
 from services.contract.domain.invoice_parties import LANGUAGE_DEFAULT, BillingDetails, Party
 from services.contract.domain.usage.progress import InvoiceUsage

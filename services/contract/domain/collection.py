@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from services.contract.domain.errors import PaymentsNotSetUp
+from services.contract.domain.errors.payments import PaymentsNotSetUp
 
 RETRY_DAYS_DEFAULT: Final = (2, 7, 14, 21)
 RETRIES_MAX: Final = 10

@@ -11,7 +11,7 @@ from meshkit.quantity import Money
 from services.contract.domain.billing.price import Rounding
 from services.contract.domain.billing.tiers import SeatPrice
 from services.contract.domain.collection import SEND, InvoiceCollection
-from services.contract.domain.errors import (
+from services.contract.domain.errors.contracts import (
     ContractEnded,
     ContractNotStarted,
     EndBeforeNow,

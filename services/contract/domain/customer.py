@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
-from services.contract.domain.errors import CustomerArchived
+from services.contract.domain.errors.customers import CustomerArchived
 from services.contract.domain.ids import CUSTOMER_PREFIX, CustomerId
 
 ALIASES_MAX = 20

@@ -10,7 +10,7 @@ from fractions import Fraction
 from meshkit.period import Period
 from meshkit.quantity import Money, floor_div
 from services.contract.domain.billing.price import MONEY_MICROS_MAX, USD
-from services.contract.domain.errors import AmountTooLarge
+from services.contract.domain.errors.invoices import AmountTooLarge
 from services.contract.domain.ids import (
     ContractId,
     CustomerId,

@@ -10,7 +10,7 @@ from fractions import Fraction
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.quantity import Money
 from services.contract.domain.billing.price import Rounding, rounded
-from services.contract.domain.errors import CreditExceedsInvoice
+from services.contract.domain.errors.invoices import CreditExceedsInvoice
 from services.contract.domain.ids import (
     AccountCreditEntryId,
     CreditNoteId,

@@ -10,8 +10,8 @@ from typing import assert_never
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.quantity import Money
 from services.contract.domain.billing.price import Rounding, rounded
-from services.contract.domain.errors import (
-    CurrencyDiffers,
+from services.contract.domain.errors.catalog import CurrencyDiffers
+from services.contract.domain.errors.invoices import (
     InvoiceAlreadyFinalized,
     InvoiceAlreadyPaid,
     InvoiceCreditsGranted,
@@ -20,9 +20,8 @@ from services.contract.domain.errors import (
     InvoiceVoid,
     InvoiceZero,
     PaymentExceedsDue,
-    TopUpGranted,
-    TopUpPending,
 )
+from services.contract.domain.errors.top_ups import TopUpGranted, TopUpPending
 from services.contract.domain.ids import InvoiceId, InvoicePaymentId, SubscriptionId
 from services.contract.domain.invoice import NO_LINE_ID, Invoice, InvoiceLine, InvoiceLineKind, InvoiceStatus
 from services.contract.domain.schedules import GrantSchedule

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import Enum
 
 from meshkit.quantity import Money
-from services.contract.domain.errors import (
+from services.contract.domain.errors.invoices import (
     InvoicePaymentNotFound,
     PaymentOfTopUp,
     RefundExceedsPayment,

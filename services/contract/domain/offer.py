@@ -10,7 +10,7 @@ from typing import Final
 from services.contract.domain.billing.price import rate_at, rates_from
 from services.contract.domain.billing.tiers import SeatPrice
 from services.contract.domain.contract import BillingFrequency
-from services.contract.domain.errors import ProductNotFixed, ProductNotSubscription, RateNotFound
+from services.contract.domain.errors.catalog import ProductNotFixed, ProductNotSubscription, RateNotFound
 from services.contract.domain.ids import CreditTypeId, ProductId, RateCardId
 from services.contract.domain.overage import CardMoney
 

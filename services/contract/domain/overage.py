@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from meshkit.quantity import INT64_MAX, MICROS, Credits, Money
-from services.contract.domain.errors import ConversionMissing, CurrencyDiffers
+from services.contract.domain.errors.catalog import ConversionMissing, CurrencyDiffers
 from services.contract.domain.ids import CreditTypeId, RateCardId
 
 LIMITS_MAX = 20

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Final, NewType, Protocol, assert_never
 
 from meshkit.quantity import Money
-from services.contract.domain.errors import PaymentMethodMissing
+from services.contract.domain.errors.payments import PaymentMethodMissing
 from services.contract.domain.ids import CustomerId, TopUpId
 from services.contract.domain.top_up import (
     PaymentError,

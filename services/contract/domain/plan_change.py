@@ -29,7 +29,8 @@ from services.contract.domain.contract import (
     MoneyBack,
     Subscription,
 )
-from services.contract.domain.errors import CurrencyDiffers, PlanNotProrated, PlanUnchanged
+from services.contract.domain.errors.catalog import CurrencyDiffers
+from services.contract.domain.errors.contracts import PlanNotProrated, PlanUnchanged
 from services.contract.domain.ids import (
     ContractId,
     CreditNoteId,

@@ -14,7 +14,7 @@ from typing import Final, assert_never
 
 from meshkit.quantity import Credits, Money, ceil_div
 from services.contract.domain.billing.price import Rounding, rounded
-from services.contract.domain.errors import (
+from services.contract.domain.errors.top_ups import (
     DisputeClosed,
     RefundExceedsPaid,
     RefundExceedsUnspent,

@@ -12,7 +12,7 @@ from typing import Any, assert_never
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.period import Cadence
 from meshkit.quantity import Credits
-from services.contract.domain.errors import (
+from services.contract.domain.errors.contracts import (
     EditBeforeNow,
     EndBeforeNow,
     GrantScheduleEnded,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from meshkit.period import Period, add_months, nth_period, period_at, period_index
-from services.contract.domain.errors import TermNotOver
+from services.contract.domain.errors.contracts import TermNotOver
 
 TERM_MONTHS_MAX = 120
 NOTICE_DAYS_MAX = 366

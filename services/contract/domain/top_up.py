@@ -10,12 +10,9 @@ from typing import assert_never
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.quantity import MICROS, Credits, Money
 from services.contract.domain.billing.price import Rounding, rounded
-from services.contract.domain.errors import (
-    CurrencyDiffers,
-    PaidThroughProvider,
-    PaymentUnderWay,
-    TopUpAlreadyResolved,
-)
+from services.contract.domain.errors.catalog import CurrencyDiffers
+from services.contract.domain.errors.payments import PaidThroughProvider, PaymentUnderWay
+from services.contract.domain.errors.top_ups import TopUpAlreadyResolved
 from services.contract.domain.ids import (
     ContractId,
     CreditTypeId,

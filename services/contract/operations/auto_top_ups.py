@@ -35,15 +35,11 @@ from services.contract.domain.auto_top_up import (
     terms_of_order,
     unblocked,
 )
-from services.contract.domain.commands import DisableAutoTopUp, PayTopUp, SetAutoTopUp
+from services.contract.domain.commands.top_ups import DisableAutoTopUp, PayTopUp, SetAutoTopUp
 from services.contract.domain.contract import Contract, refuse_not_in_force
-from services.contract.domain.errors import (
-    AutoTopUpNotFound,
-    ContractEnded,
-    PaymentMethodMissing,
-    PaymentMethodUnknown,
-    TopUpAlreadyResolved,
-)
+from services.contract.domain.errors.contracts import ContractEnded
+from services.contract.domain.errors.payments import PaymentMethodMissing, PaymentMethodUnknown
+from services.contract.domain.errors.top_ups import AutoTopUpNotFound, TopUpAlreadyResolved
 from services.contract.domain.ids import AutoTopUpId, ContractId, TopUpId
 from services.contract.domain.notices import top_up_level_changed
 from services.contract.domain.payments import PaymentState

@@ -6,7 +6,7 @@ from dataclasses import replace
 from meshkit.clock import Clock
 from services.contract.domain.billing.state import contract_now
 from services.contract.domain.collection import refuse_uncollectable
-from services.contract.domain.commands import SetInvoiceCollection
+from services.contract.domain.commands.contracts import SetInvoiceCollection
 from services.contract.domain.contract import ContractNow
 from services.contract.store import PostgresStore
 

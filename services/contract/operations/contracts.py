@@ -12,13 +12,13 @@ from services.contract.domain.billing.price import refuse_unpayable
 from services.contract.domain.billing.rhythm import anchor_from
 from services.contract.domain.billing.state import BillingState, contract_now, next_due_of
 from services.contract.domain.collection import refuse_uncollectable
-from services.contract.domain.commands import (
+from services.contract.domain.commands.contracts import (
     ContractCreated,
     CreateContract,
     GrantScheduleTerms,
-    ListedSeatChange,
     SubscriptionTerms,
 )
+from services.contract.domain.commands.seats import ListedSeatChange
 from services.contract.domain.contract import (
     Contract,
     ContractNow,

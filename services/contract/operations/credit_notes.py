@@ -4,7 +4,7 @@
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
-from services.contract.domain.commands import AccountCredit, CreateCreditNote, InvoiceCredited
+from services.contract.domain.commands.invoices import AccountCredit, CreateCreditNote, InvoiceCredited
 from services.contract.operations.billing.crediting import take_off
 from services.contract.store import PostgresStore
 

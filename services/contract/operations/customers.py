@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
-from services.contract.domain.commands import (
+from services.contract.domain.commands.customers import (
     ArchiveCustomer,
     CreateCustomer,
     ResendCustomer,
@@ -25,7 +25,7 @@ from services.contract.domain.customer import (
     unarchived,
     with_aliases,
 )
-from services.contract.domain.errors import CustomerHasContract
+from services.contract.domain.errors.customers import CustomerHasContract
 from services.contract.domain.ids import CustomerId
 from services.contract.domain.notices import contract_changed, customer_changed
 from services.contract.operations.ports import Relay

@@ -9,9 +9,9 @@ from meshkit.clock import Clock
 from meshkit.ids import Ids
 from services.contract.domain.billing.ends import planned_end
 from services.contract.domain.billing.state import BillingState, contract_now, next_due_of
-from services.contract.domain.commands import EndContract, EndedContract
+from services.contract.domain.commands.contracts import EndContract, EndedContract
 from services.contract.domain.contract import Contract, ContractNow
-from services.contract.domain.errors import ContractEnded
+from services.contract.domain.errors.contracts import ContractEnded
 from services.contract.domain.ids import PlanChangeId
 from services.contract.domain.notices import contract_changed, plan_changed
 from services.contract.domain.plan_change import PlanChange, PromisedSeats, promised_seats

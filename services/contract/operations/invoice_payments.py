@@ -15,7 +15,7 @@ from meshkit.errors import error_text
 from meshkit.ids import Ids
 from meshkit.quantity import Money
 from services.contract.domain.collection import CollectionMethod
-from services.contract.domain.commands import InvoiceAttempt, PayInvoice
+from services.contract.domain.commands.invoices import InvoiceAttempt, PayInvoice
 from services.contract.domain.customer import Suspension, SuspensionReason
 from services.contract.domain.dunning import (
     METHOD_MISSING,
@@ -30,10 +30,9 @@ from services.contract.domain.dunning import (
     stopped,
     waiting,
 )
-from services.contract.domain.errors import (
+from services.contract.domain.errors.invoices import InvoiceAlreadyPaid, PaymentAlreadyRecorded
+from services.contract.domain.errors.payments import (
     AmountBelowMinimum,
-    InvoiceAlreadyPaid,
-    PaymentAlreadyRecorded,
     PaymentMethodUnknown,
     PaymentsNotSetUp,
     PaymentUnderWay,

@@ -9,7 +9,7 @@ import structlog
 from meshkit.clock import Clock
 from meshkit.errors import error_text
 from meshkit.ids import Ids
-from services.contract.domain.commands import InvoicePaymentRefunded, RefundInvoicePayment
+from services.contract.domain.commands.invoices import InvoicePaymentRefunded, RefundInvoicePayment
 from services.contract.domain.invoice_life import refuse_not_issued
 from services.contract.domain.invoice_refunds import (
     InvoiceRefund,

@@ -8,7 +8,7 @@ from meshkit.clock import Clock
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.ids import Ids
 from meshkit.page import Page
-from services.contract.domain.commands import (
+from services.contract.domain.commands.invoices import (
     FinalizeInvoice,
     InvoiceDetails,
     InvoicePaid,

@@ -9,7 +9,7 @@ from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
 from services.contract.domain.billing.state import contract_now
-from services.contract.domain.commands import (
+from services.contract.domain.commands.seats import (
     ListedSeats,
     NameSeats,
     SeatRequest,
@@ -17,7 +17,7 @@ from services.contract.domain.commands import (
     SubscriptionChanged,
 )
 from services.contract.domain.contract import Contract, Subscription, refuse_over
-from services.contract.domain.errors import SeatsAlreadyNamed, SeatsNotNamed
+from services.contract.domain.errors.seats import SeatsAlreadyNamed, SeatsNotNamed
 from services.contract.domain.ids import ContractId, SubscriptionId
 from services.contract.domain.seats.naming import SeatNames
 from services.contract.operations.contracts import TICK

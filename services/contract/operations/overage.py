@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from meshkit.clock import Clock
 from services.contract.domain.billing.state import contract_now
-from services.contract.domain.commands import SetOveragePolicy
+from services.contract.domain.commands.contracts import SetOveragePolicy
 from services.contract.domain.contract import ContractNow, refuse_over
 from services.contract.domain.overage import OverageLimit, limits_at
 from services.contract.operations.ports import Catalog, Relay

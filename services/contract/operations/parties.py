@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SetSellerDetails, GetSellerDetails, SetBillingDetails."""
 
-from services.contract.domain.commands import BillingDetailsSet, SetBillingDetails, SetSellerDetails
+from services.contract.domain.commands.customers import BillingDetailsSet, SetBillingDetails, SetSellerDetails
 from services.contract.domain.ids import CustomerId
 from services.contract.domain.invoice_parties import BillingDetails, Party
 from services.contract.store import PostgresStore

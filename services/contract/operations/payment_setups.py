@@ -12,8 +12,8 @@ import structlog
 from meshkit.clock import Clock
 from meshkit.errors import error_text
 from meshkit.ids import Ids
-from services.contract.domain.commands import CreatePaymentSetup
-from services.contract.domain.errors import PaymentsNotSetUp
+from services.contract.domain.commands.top_ups import CreatePaymentSetup
+from services.contract.domain.errors.payments import PaymentsNotSetUp
 from services.contract.domain.payment_setups import (
     ENDED,
     PaymentSetup,

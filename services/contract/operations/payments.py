@@ -14,8 +14,8 @@ from meshkit.clock import Clock
 from meshkit.errors import error_text
 from meshkit.ids import Ids
 from meshkit.quantity import Money
-from services.contract.domain.commands import PayTopUp, SetPaymentMethod, TopUpAndInvoice
-from services.contract.domain.errors import (
+from services.contract.domain.commands.top_ups import PayTopUp, SetPaymentMethod, TopUpAndInvoice
+from services.contract.domain.errors.payments import (
     NotPaidThroughProvider,
     PaymentProviderUnavailable,
     PaymentsNotSetUp,

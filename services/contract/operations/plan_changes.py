@@ -11,14 +11,14 @@ from meshkit.page import Page
 from meshkit.quantity import Money
 from services.contract.domain.billing.charges import charge_due
 from services.contract.domain.billing.state import BillingState, contract_now, next_due_of, subscription_now
-from services.contract.domain.commands import (
+from services.contract.domain.commands.plan_changes import (
     ChangedPlan,
     ChangePlan,
-    ListedSeatChange,
     PlanChangeMade,
     PlanTerms,
     PreviewedPlan,
 )
+from services.contract.domain.commands.seats import ListedSeatChange
 from services.contract.domain.contract import Contract, refuse_not_in_force
 from services.contract.domain.customer import refuse_archived
 from services.contract.domain.ids import ContractId, CustomerId, PlanChangeId

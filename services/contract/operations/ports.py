@@ -7,7 +7,9 @@ from typing import Protocol
 
 from meshkit.quantity import Money
 from services.contract.domain.billing.tiers import SeatPrice
-from services.contract.domain.commands import InvoiceDetails, PlanPreview, ScheduleCredits
+from services.contract.domain.commands.invoices import InvoiceDetails
+from services.contract.domain.commands.plan_changes import PlanPreview
+from services.contract.domain.commands.seats import ScheduleCredits
 from services.contract.domain.contract import BillingFrequency, Contract
 from services.contract.domain.ids import (
     ContractId,

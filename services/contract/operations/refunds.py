@@ -9,8 +9,8 @@ from meshkit.clock import Clock
 from meshkit.errors import error_text
 from meshkit.ids import Ids
 from meshkit.quantity import Money
-from services.contract.domain.commands import RefundTopUp, ReportTopUpChargeback
-from services.contract.domain.errors import ChargebackNotFound
+from services.contract.domain.commands.top_ups import RefundTopUp, ReportTopUpChargeback
+from services.contract.domain.errors.top_ups import ChargebackNotFound
 from services.contract.domain.ids import RefundId, TopUpId
 from services.contract.domain.invoice_life import refuse_unlike
 from services.contract.domain.refunds import (

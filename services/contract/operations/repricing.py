@@ -6,7 +6,7 @@ from datetime import datetime
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from services.contract.domain.billing.repricing import has_paid_back, reprice
-from services.contract.domain.commands import RepriceSeats, SeatsRepriced
+from services.contract.domain.commands.seats import RepriceSeats, SeatsRepriced
 from services.contract.domain.contract import Contract
 from services.contract.domain.invoice import InvoiceLine
 from services.contract.operations.billing.invoicing import draft_of

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from meshkit.clock import Clock
-from services.contract.domain.commands import EditGrantSchedule, EndGrantSchedule, ScheduleChanged
+from services.contract.domain.commands.contracts import EditGrantSchedule, EndGrantSchedule, ScheduleChanged
 from services.contract.domain.contract import find_schedule, refuse_over
 from services.contract.domain.ids import ProductId
 from services.contract.domain.offer import CatalogQuery

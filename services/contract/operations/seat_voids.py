@@ -7,7 +7,7 @@ from datetime import datetime
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from services.contract.domain.billing.state import BillingState, next_due_of, subscription_now
-from services.contract.domain.commands import (
+from services.contract.domain.commands.seats import (
     SeatRequest,
     SubscriptionChanged,
     VoidedSeatChange,

@@ -11,7 +11,7 @@ from meshkit.ids import Ids
 from meshkit.page import Page
 from services.contract.domain.billing import charges
 from services.contract.domain.billing.state import BillingState, next_due, next_due_of, subscription_now
-from services.contract.domain.commands import (
+from services.contract.domain.commands.seats import (
     ChangeSeats,
     ListedSeatChange,
     ScheduleCredits,
@@ -20,7 +20,7 @@ from services.contract.domain.commands import (
     SeatsMoved,
 )
 from services.contract.domain.contract import Contract, Subscription, find_subscription
-from services.contract.domain.errors import PeerUnavailable
+from services.contract.domain.errors.catalog import PeerUnavailable
 from services.contract.domain.ids import ContractId, SeatChangeId, SubscriptionId
 from services.contract.domain.invoice import total_of
 from services.contract.domain.notices import seats_changed

@@ -8,7 +8,12 @@ from datetime import datetime, timedelta
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
-from services.contract.domain.commands import CancelTopUp, OrderTopUp, ResolveTopUpPayment, TopUpAndInvoice
+from services.contract.domain.commands.top_ups import (
+    CancelTopUp,
+    OrderTopUp,
+    ResolveTopUpPayment,
+    TopUpAndInvoice,
+)
 from services.contract.domain.contract import Contract, refuse_not_in_force
 from services.contract.domain.events import events_of_top_up
 from services.contract.domain.ids import ContractId, RateCardId, TopUpId, TopUpPackId

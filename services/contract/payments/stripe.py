@@ -10,7 +10,7 @@ import stripe
 import structlog
 
 from meshkit.quantity import MICROS, Money
-from services.contract.domain.errors import PaymentMethodUnknown, PaymentProviderUnavailable
+from services.contract.domain.errors.payments import PaymentMethodUnknown, PaymentProviderUnavailable
 from services.contract.domain.ids import CustomerId
 from services.contract.domain.money_back import MoneyBack
 from services.contract.domain.payment_setups import PaymentSetup, ProviderSetup, SetupState

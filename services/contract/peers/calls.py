@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from meshkit.errors import Unavailable
 from meshkit.rpc.status import from_rpc_error
-from services.contract.domain.errors import PeerUnavailable
+from services.contract.domain.errors.catalog import PeerUnavailable
 
 T = TypeVar("T")
 CALLS_AT_ONCE_MAX = 16

@@ -15,7 +15,7 @@ from purser.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from services.contract.domain.billing.price import SeatRate
 from services.contract.domain.billing.tiers import SeatPrice, SeatTier, TieredSeatRate, TierPricing
 from services.contract.domain.contract import BillingFrequency
-from services.contract.domain.errors import (
+from services.contract.domain.errors.catalog import (
     CreditTypeNotFound,
     ProductNotFound,
     RateCardNotFound,

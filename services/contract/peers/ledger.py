@@ -13,9 +13,10 @@ from meshkit.quantity import Credits, Money
 from meshkit.rpc.fields import optional_timestamp, timestamp
 from meshkit.rpc.status import faults_of
 from purser.ledger.v1 import ledger_peer_pb2, ledger_peer_pb2_grpc
-from services.contract.domain.commands import PlanAnswer, PlanPreview, ScheduleCredits
+from services.contract.domain.commands.plan_changes import PlanAnswer, PlanPreview
+from services.contract.domain.commands.seats import ScheduleCredits
 from services.contract.domain.contract import Contract
-from services.contract.domain.errors import PeerUnavailable
+from services.contract.domain.errors.catalog import PeerUnavailable
 from services.contract.domain.ids import CreditTypeId, CustomerId, SubscriptionId
 from services.contract.domain.notices import (
     ContractChanged,

@@ -20,7 +20,7 @@ from services.contract.domain.auto_top_up import (
     day_start,
     month_start,
 )
-from services.contract.domain.errors import AutoTopUpNotFound
+from services.contract.domain.errors.top_ups import AutoTopUpNotFound
 from services.contract.domain.ids import (
     AutoTopUpId,
     ContractId,

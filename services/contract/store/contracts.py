@@ -23,7 +23,7 @@ from services.contract.domain.contract import (
     SeatProration,
     Subscription,
 )
-from services.contract.domain.errors import ContractNotFound
+from services.contract.domain.errors.contracts import ContractNotFound
 from services.contract.domain.ids import (
     ContractId,
     CreditTypeId,

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from access import current_caller, only_visible
 from meshkit.page import Page
 from services.contract.domain.customer import UNEXPLAINED, Customer, Suspension, is_customer_id
-from services.contract.domain.errors import AliasTaken, CustomerNotFound
+from services.contract.domain.errors.customers import AliasTaken, CustomerNotFound
 from services.contract.domain.ids import CustomerId
 from services.contract.store.formats import SUSPENSION
 from services.contract.store.paging import one_page

@@ -7,22 +7,19 @@ from meshkit.formats import Format, Formats, Json
 from services.contract.domain.auto_top_up import AutoTopUp
 from services.contract.domain.billing.price import SeatRate
 from services.contract.domain.billing.tiers import SeatPrice, TieredSeatRate
-from services.contract.domain.commands import (
-    BillingDetailsSet,
-    ContractCreated,
+from services.contract.domain.commands.contracts import ContractCreated, ScheduleChanged
+from services.contract.domain.commands.customers import BillingDetailsSet
+from services.contract.domain.commands.invoices import (
     InvoiceAttempt,
     InvoiceCredited,
     InvoicePaid,
     InvoicePaymentRefunded,
     InvoiceVoided,
-    PlanChangeMade,
-    Response,
-    ScheduleChanged,
-    SeatsMoved,
-    SeatsRepriced,
-    SubscriptionChanged,
-    TopUpAndInvoice,
 )
+from services.contract.domain.commands.plan_changes import PlanChangeMade
+from services.contract.domain.commands.responses import Response
+from services.contract.domain.commands.seats import SeatsMoved, SeatsRepriced, SubscriptionChanged
+from services.contract.domain.commands.top_ups import TopUpAndInvoice
 from services.contract.domain.contract import ContractNow
 from services.contract.domain.customer import Customer, Suspension
 from services.contract.domain.events import VendorEvent

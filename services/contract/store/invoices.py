@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from access import current_caller
 from meshkit.page import Page
 from meshkit.quantity import Money
-from services.contract.domain.errors import InvoiceNotFound, PaymentAlreadyRecorded
+from services.contract.domain.errors.invoices import InvoiceNotFound, PaymentAlreadyRecorded
 from services.contract.domain.ids import ContractId, CustomerId, InvoiceId, SubscriptionId
 from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceLineKind, InvoiceStatus
 from services.contract.domain.invoice_life import InvoicePayment

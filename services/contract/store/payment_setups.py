@@ -9,7 +9,7 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from access import only_visible
-from services.contract.domain.errors import PaymentSetupNotFound
+from services.contract.domain.errors.payments import PaymentSetupNotFound
 from services.contract.domain.ids import CustomerId
 from services.contract.domain.payment_setups import ENDED, PaymentSetup, PaymentSetupId, SetupState
 from services.contract.tables import payment_methods, payment_setups

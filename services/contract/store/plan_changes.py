@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from access import current_caller
 from meshkit.page import Page
 from services.contract.domain.contract import MoneyBack
-from services.contract.domain.errors import PlanChangeNotFound, PlanChangePending
+from services.contract.domain.errors.contracts import PlanChangeNotFound, PlanChangePending
 from services.contract.domain.ids import ContractId, CreditNoteId, CustomerId, InvoiceId, PlanChangeId
 from services.contract.domain.plan_change import (
     IncludedCredits,

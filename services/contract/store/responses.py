@@ -5,42 +5,50 @@ from typing import TypeVar
 
 from access import current_caller
 from meshkit.requests import Command, StoredResponses
-from services.contract.domain.commands import (
-    ArchiveCustomer,
-    CancelTopUp,
-    ChangePlan,
-    ChangeSeats,
+from services.contract.domain.commands.contracts import (
     CreateContract,
-    CreateCreditNote,
-    CreatePaymentSetup,
-    DisableAutoTopUp,
     EditGrantSchedule,
     EndContract,
     EndGrantSchedule,
-    FinalizeInvoice,
-    NameSeats,
-    OrderTopUp,
-    PayInvoice,
-    PayTopUp,
-    RecordInvoicePayment,
-    RefundInvoicePayment,
-    RefundTopUp,
-    ReportTopUpChargeback,
-    RepriceSeats,
-    ResolveTopUpPayment,
-    Response,
-    ResumeCustomer,
-    SetAutoTopUp,
-    SetBillingDetails,
-    SetCustomerAliases,
     SetInvoiceCollection,
     SetOveragePolicy,
-    SetPaymentMethod,
-    SetSharedPoolAccess,
+)
+from services.contract.domain.commands.customers import (
+    ArchiveCustomer,
+    ResumeCustomer,
+    SetBillingDetails,
+    SetCustomerAliases,
     SuspendCustomer,
     UnarchiveCustomer,
+)
+from services.contract.domain.commands.invoices import (
+    CreateCreditNote,
+    FinalizeInvoice,
+    PayInvoice,
+    RecordInvoicePayment,
+    RefundInvoicePayment,
     VoidInvoice,
+)
+from services.contract.domain.commands.plan_changes import ChangePlan
+from services.contract.domain.commands.responses import Response
+from services.contract.domain.commands.seats import (
+    ChangeSeats,
+    NameSeats,
+    RepriceSeats,
+    SetSharedPoolAccess,
     VoidSeatChange,
+)
+from services.contract.domain.commands.top_ups import (
+    CancelTopUp,
+    CreatePaymentSetup,
+    DisableAutoTopUp,
+    OrderTopUp,
+    PayTopUp,
+    RefundTopUp,
+    ReportTopUpChargeback,
+    ResolveTopUpPayment,
+    SetAutoTopUp,
+    SetPaymentMethod,
 )
 from services.contract.store.auto_top_ups import StoredAutoTopUps
 from services.contract.store.contracts import StoredContracts

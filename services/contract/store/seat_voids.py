@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.contract.domain.errors import SeatChangeNotFound
+from services.contract.domain.errors.seats import SeatChangeNotFound
 from services.contract.domain.ids import ContractId, SeatChangeId, SeatVoidId, SubscriptionId
 from services.contract.domain.plan_change import PlanChangeStatus
 from services.contract.domain.seats.voids import SeatVoid

@@ -11,9 +11,9 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meshkit.page import Page
-from services.contract.domain.commands import ListedSeatChange
+from services.contract.domain.commands.seats import ListedSeatChange
 from services.contract.domain.contract import Contract, Subscription
-from services.contract.domain.errors import SeatChangeNotFound
+from services.contract.domain.errors.seats import SeatChangeNotFound
 from services.contract.domain.ids import SeatChangeId, SeatId, SubscriptionId
 from services.contract.domain.seats.naming import NO_NAMES, SeatCounts, SeatNames, SeatStep, names_of
 from services.contract.domain.seats.timeline import SeatChange

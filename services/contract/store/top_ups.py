@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from access import current_caller
 from meshkit.page import Page
 from meshkit.quantity import Credits, Money
-from services.contract.domain.errors import TopUpNotFound
+from services.contract.domain.errors.top_ups import TopUpNotFound
 from services.contract.domain.ids import (
     ContractId,
     CreditTypeId,

@@ -15,7 +15,7 @@ from meshkit.ids import Ids
 from meshkit.outbox import Outbox
 from meshkit.requests import Command
 from services.contract import tables
-from services.contract.domain.commands import Response
+from services.contract.domain.commands.responses import Response
 from services.contract.store.audit import DueRecords
 from services.contract.store.auto_top_ups import StoredAutoTopUps
 from services.contract.store.billing import StoredBilling

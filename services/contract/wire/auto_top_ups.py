@@ -17,7 +17,7 @@ from services.contract.domain.auto_top_up import (
     Ordered,
     StopReason,
 )
-from services.contract.domain.commands import DisableAutoTopUp, SetAutoTopUp
+from services.contract.domain.commands.top_ups import DisableAutoTopUp, SetAutoTopUp
 from services.contract.domain.ids import AutoTopUpId, ContractId, TopUpPackId
 from services.contract.domain.top_up import AMOUNT_MAX, PaymentGate
 from services.contract.wire.top_ups import GATES

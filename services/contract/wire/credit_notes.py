@@ -8,7 +8,7 @@ from meshkit.rpc.fields import Fields, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.contract.v1 import contract_pb2 as pb
-from services.contract.domain.commands import AccountCredit, CreateCreditNote, InvoiceCredited
+from services.contract.domain.commands.invoices import AccountCredit, CreateCreditNote, InvoiceCredited
 from services.contract.domain.ids import InvoiceId, InvoiceLineId
 from services.contract.domain.invoice_credits import (
     CREDIT_NOTE_LINES_MAX,

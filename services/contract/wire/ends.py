@@ -7,7 +7,7 @@ from typing import Final
 from meshkit.rpc.fields import Fields
 from meshkit.rpc.fingerprint import fingerprint
 from purser.contract.v1 import contract_pb2 as pb
-from services.contract.domain.commands import EndContract, EndedContract
+from services.contract.domain.commands.contracts import EndContract, EndedContract
 from services.contract.domain.contract import EndOption, MoneyBack
 from services.contract.domain.ids import ContractId
 from services.contract.wire.contracts import contract_to_wire

@@ -6,7 +6,7 @@ from typing import Final
 from meshkit.rpc.fields import Fields, optional_timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from purser.contract.v1 import payments_pb2 as pb
-from services.contract.domain.commands import InvoiceAttempt, PayInvoice
+from services.contract.domain.commands.invoices import InvoiceAttempt, PayInvoice
 from services.contract.domain.dunning import Dunning, DunningStatus
 from services.contract.domain.ids import InvoiceId
 from services.contract.domain.invoice_charges import InvoicePaymentNow

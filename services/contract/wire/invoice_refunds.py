@@ -4,7 +4,7 @@
 from meshkit.rpc.fields import Fields
 from meshkit.rpc.fingerprint import fingerprint
 from purser.contract.v1 import payments_pb2 as pb
-from services.contract.domain.commands import InvoicePaymentRefunded, RefundInvoicePayment
+from services.contract.domain.commands.invoices import InvoicePaymentRefunded, RefundInvoicePayment
 from services.contract.domain.ids import InvoiceId, InvoicePaymentId
 from services.contract.wire.invoices import invoice_refund_to_wire, invoice_to_wire
 from services.contract.wire.values import money

@@ -9,16 +9,15 @@ from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire, text_key, time_key
 from purser.contract.v1 import contract_pb2 as pb
-from services.contract.domain.commands import (
+from services.contract.domain.commands.invoices import (
     FinalizeInvoice,
     InvoiceDetails,
     InvoicePaid,
     InvoiceVoided,
     RecordInvoicePayment,
-    RepriceSeats,
-    SeatsRepriced,
     VoidInvoice,
 )
+from services.contract.domain.commands.seats import RepriceSeats, SeatsRepriced
 from services.contract.domain.ids import ContractId, InvoiceId
 from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceLineKind, InvoiceStatus
 from services.contract.domain.invoice_credits import CreditNote

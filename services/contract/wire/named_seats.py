@@ -9,7 +9,7 @@ from meshkit.rpc.fields import Fields, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.contract.v1 import contract_pb2 as pb
-from services.contract.domain.commands import (
+from services.contract.domain.commands.seats import (
     ListedSeats,
     NameSeats,
     SetSharedPoolAccess,

@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 from meshkit.rpc.fields import Fields
 from meshkit.rpc.fingerprint import fingerprint
 from purser.contract.v1 import contract_pb2 as pb
-from services.contract.domain.commands import BillingDetailsSet, SetBillingDetails, SetSellerDetails
+from services.contract.domain.commands.customers import BillingDetailsSet, SetBillingDetails, SetSellerDetails
 from services.contract.domain.invoice_parties import (
     ADDRESS_LINES_MAX,
     LANGUAGE_DEFAULT,

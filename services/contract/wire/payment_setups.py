@@ -6,7 +6,7 @@ from typing import Final
 from meshkit.rpc.fields import Fields, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from purser.contract.v1 import payments_pb2 as pb
-from services.contract.domain.commands import CreatePaymentSetup
+from services.contract.domain.commands.top_ups import CreatePaymentSetup
 from services.contract.domain.payment_setups import PaymentSetupId, SetupNow, SetupState
 
 _STATES: Final = {

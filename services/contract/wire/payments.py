@@ -6,7 +6,7 @@ from typing import Final
 from meshkit.rpc.fields import Fields, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from purser.contract.v1 import payments_pb2 as pb
-from services.contract.domain.commands import PayTopUp, SetPaymentMethod, TopUpAndInvoice
+from services.contract.domain.commands.top_ups import PayTopUp, SetPaymentMethod, TopUpAndInvoice
 from services.contract.domain.ids import TopUpId
 from services.contract.domain.payments import PaymentMethod, PaymentState, TopUpPayment
 from services.contract.wire.invoices import invoice_to_wire

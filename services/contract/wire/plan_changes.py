@@ -9,7 +9,7 @@ from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.contract.v1 import contract_pb2 as pb
-from services.contract.domain.commands import ChangedPlan, ChangePlan, PlanTerms, PreviewedPlan
+from services.contract.domain.commands.plan_changes import ChangedPlan, ChangePlan, PlanTerms, PreviewedPlan
 from services.contract.domain.ids import ContractId, PlanChangeId, RateCardId
 from services.contract.domain.invoice import Share
 from services.contract.domain.plan_change import (

@@ -7,7 +7,7 @@ from typing import Final
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from purser.contract.v1 import contract_pb2 as pb
-from services.contract.domain.commands import RefundTopUp, ReportTopUpChargeback
+from services.contract.domain.commands.top_ups import RefundTopUp, ReportTopUpChargeback
 from services.contract.domain.ids import TopUpId
 from services.contract.domain.refunds import (
     DisputeOutcome,

@@ -9,7 +9,7 @@ from meshkit.quantity import Credits
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from purser.contract.v1 import contract_pb2 as pb
-from services.contract.domain.commands import (
+from services.contract.domain.commands.contracts import (
     EditGrantSchedule,
     EndGrantSchedule,
     GrantScheduleTerms,

@@ -4,7 +4,7 @@
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from purser.contract.v1 import contract_pb2 as pb
-from services.contract.domain.commands import VoidedSeatChange, VoidSeatChange
+from services.contract.domain.commands.seats import VoidedSeatChange, VoidSeatChange
 from services.contract.domain.ids import ContractId, SeatChangeId
 from services.contract.domain.seats.voids import SeatVoid
 from services.contract.wire.ends import MONEY_BACK

@@ -8,7 +8,7 @@ from meshkit.rpc.fields import Fields, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import number_key, page_from_wire, page_to_wire, time_key
 from purser.contract.v1 import contract_pb2 as pb
-from services.contract.domain.commands import (
+from services.contract.domain.commands.seats import (
     ChangeSeats,
     ListedSeatChange,
     SeatPreview,

@@ -6,14 +6,8 @@ from dataclasses import replace
 from meshkit.rpc.fingerprint import fingerprint
 from purser.contract.v1 import contract_pb2 as pb
 from purser.contract.v1 import self_service_pb2 as own
-from services.contract.domain.commands import (
-    ChangeSeats,
-    OrderTopUp,
-    SeatPreview,
-    SeatRequest,
-    SeatsMoved,
-    TopUpAndInvoice,
-)
+from services.contract.domain.commands.seats import ChangeSeats, SeatPreview, SeatRequest, SeatsMoved
+from services.contract.domain.commands.top_ups import OrderTopUp, TopUpAndInvoice
 from services.contract.wire import seats, top_ups
 
 

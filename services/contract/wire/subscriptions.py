@@ -7,7 +7,7 @@ from meshkit.rpc.fields import Fields, optional_timestamp
 from purser.contract.v1 import contract_pb2 as pb
 from services.contract.domain.billing.price import Rounding
 from services.contract.domain.billing.rhythm import INTERVAL_COUNT_MAX
-from services.contract.domain.commands import SubscriptionTerms
+from services.contract.domain.commands.contracts import SubscriptionTerms
 from services.contract.domain.contract import (
     BillingFrequency,
     CollectionSchedule,

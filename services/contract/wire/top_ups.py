@@ -10,7 +10,12 @@ from meshkit.rpc.fields import Fields, optional_timestamp, span, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.contract.v1 import contract_pb2 as pb
-from services.contract.domain.commands import CancelTopUp, OrderTopUp, ResolveTopUpPayment, TopUpAndInvoice
+from services.contract.domain.commands.top_ups import (
+    CancelTopUp,
+    OrderTopUp,
+    ResolveTopUpPayment,
+    TopUpAndInvoice,
+)
 from services.contract.domain.ids import ContractId, ProductId, TopUpId, TopUpPackId
 from services.contract.domain.schedules import PRIORITY_MAX
 from services.contract.domain.top_up import (

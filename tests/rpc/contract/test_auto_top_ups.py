@@ -29,7 +29,7 @@ from purser.ledger.v1.ledger_peer_pb2 import (
     SetTopUpLevelRequest,
 )
 from purser.type.v1.money_pb2 import Money
-from services.contract.domain.errors import PeerUnavailable
+from services.contract.domain.errors.catalog import PeerUnavailable
 from tests.support.auto_top_ups import CREDIT, Pump, a_pump
 from tests.support.catalog import JUNE, RunningCatalog
 from tests.support.contract import Desk, RunningContract

@@ -13,7 +13,7 @@ from purser.catalog.v1 import catalog_pb2
 from purser.contract.v1 import contract_pb2 as pb
 from purser.sandbox.v1 import clock_pb2
 from purser.sandbox.v1.clock_pb2_grpc import ClockServiceStub
-from services.contract.domain.errors import PeerUnavailable
+from services.contract.domain.errors.catalog import PeerUnavailable
 from tests.support.catalog import JUNE, RunningCatalog, Shop, a_rate
 from tests.support.contract import MONTHLY, Desk, RunningContract, away, day, dollars, running_contract
 from tests.support.faults import fault

@@ -13,13 +13,10 @@ from meshkit.quantity import MICROS, Money
 from services.contract.domain.billing.coverage import Charge
 from services.contract.domain.billing.state import BillingState
 from services.contract.domain.customer import UNEXPLAINED, Customer
-from services.contract.domain.errors import (
-    AliasTaken,
-    ContractNotFound,
-    CustomerNotFound,
-    InvoiceNotFound,
-    TopUpNotFound,
-)
+from services.contract.domain.errors.contracts import ContractNotFound
+from services.contract.domain.errors.customers import AliasTaken, CustomerNotFound
+from services.contract.domain.errors.invoices import InvoiceNotFound
+from services.contract.domain.errors.top_ups import TopUpNotFound
 from services.contract.domain.ids import ContractId, CustomerId, InvoiceId, SubscriptionId, TopUpId
 from services.contract.domain.invoice import InvoiceLineKind, InvoiceStatus, Share
 from services.contract.domain.seats.timeline import SeatChange, Timeline

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from meshkit.clock import ManualClock
 from meshkit.errors import RequestIdReused
 from services.contract import tables
-from services.contract.domain.commands import ArchiveCustomer
+from services.contract.domain.commands.customers import ArchiveCustomer
 from services.contract.domain.customer import Customer
 from services.contract.domain.invoice import InvoiceLineKind
 from services.contract.domain.notices import CustomerChanged

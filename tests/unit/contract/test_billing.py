@@ -17,7 +17,8 @@ from services.contract.domain.billing import charges
 from services.contract.domain.billing.price import Rounding, rounded
 from services.contract.domain.billing.state import BillingState, next_due, subscription_now
 from services.contract.domain.contract import BillingFrequency, SeatInvoicing
-from services.contract.domain.errors import RateNotFound, SeatsBelowZero
+from services.contract.domain.errors.catalog import RateNotFound
+from services.contract.domain.errors.seats import SeatsBelowZero
 from services.contract.domain.invoice import InvoiceLine, InvoiceLineKind, Share
 from tests.unit.contract.builders import (
     JUNE,

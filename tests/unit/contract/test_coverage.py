@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from meshkit.period import Period
 from services.contract.domain.billing.coverage import Charge, owed, owed_from
-from services.contract.domain.errors import SeatsBelowZero
+from services.contract.domain.errors.seats import SeatsBelowZero
 from services.contract.domain.seats.timeline import Timeline
 from tests.unit.contract.builders import JUNE, a_change, a_timeline, day
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from services.contract.documents import InvoiceDocuments
-from services.contract.domain.commands import InvoiceDetails
-from services.contract.domain.errors import DocumentTooLarge, PdfUnavailable
+from services.contract.domain.commands.invoices import InvoiceDetails
+from services.contract.domain.errors.invoices import DocumentTooLarge, PdfUnavailable
 from services.contract.domain.invoice import total_of
 from services.contract.domain.invoice_document import DOCUMENT_BYTES_MAX, DocumentFormat
 from services.contract.domain.invoice_parties import BillingDetails, Party

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from meshkit.quantity import Money
 from services.contract.domain.billing.price import Rounding, rounded
-from services.contract.domain.errors import CreditExceedsInvoice
+from services.contract.domain.errors.invoices import CreditExceedsInvoice
 from services.contract.domain.ids import ContractId, CreditNoteId, CustomerId, InvoiceId, ProductId
 from services.contract.domain.invoice import (
     WHOLE,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.contract.domain.billing import charges
 from services.contract.domain.billing.state import BillingState
 from services.contract.domain.contract import BillingFrequency, SeatInvoicing
-from services.contract.domain.errors import SeatsBelowZero
+from services.contract.domain.errors.seats import SeatsBelowZero
 from services.contract.domain.invoice import InvoiceLine
 from tests.unit.contract.builders import JUNE, a_billing_state, a_rate, billed_through, changed, counted
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from meshkit.quantity import Credits, Money
-from services.contract.domain.errors import DisputeClosed, RefundExceedsPaid, RefundPending
+from services.contract.domain.errors.top_ups import DisputeClosed, RefundExceedsPaid, RefundPending
 from services.contract.domain.ids import RefundId
 from services.contract.domain.money_back import (
     DISPUTE_CHECK_AFTER,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.contract.domain.errors import (
+from services.contract.domain.errors.seats import (
     SeatAlreadyAssigned,
     SeatNotAssigned,
     SeatsBelowZero,

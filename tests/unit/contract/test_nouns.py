@@ -9,7 +9,8 @@ import pytest
 from meshkit.errors import InvalidFields, MeshError
 from meshkit.quantity import MICROS, Credits, Money
 from services.contract.domain.billing.state import contract_now
-from services.contract.domain.commands import ContractCreated, SeatRequest
+from services.contract.domain.commands.contracts import ContractCreated
+from services.contract.domain.commands.seats import SeatRequest
 from services.contract.domain.contract import (
     end_of,
     find_subscription,
@@ -23,7 +24,7 @@ from services.contract.domain.customer import (
     suspended,
     with_aliases,
 )
-from services.contract.domain.errors import (
+from services.contract.domain.errors.contracts import (
     ContractEnded,
     ContractNotStarted,
     EffectiveAfterContractEnd,

@@ -4,7 +4,7 @@
 import pytest
 
 from meshkit.quantity import INT64_MAX, Credits, Money
-from services.contract.domain.errors import ConversionMissing, CurrencyDiffers
+from services.contract.domain.errors.catalog import ConversionMissing, CurrencyDiffers
 from services.contract.domain.ids import CreditTypeId, RateCardId
 from services.contract.domain.overage import CardMoney, OverageTerms, limits_at
 

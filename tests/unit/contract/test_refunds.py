@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshkit.quantity import Credits, Money
-from services.contract.domain.errors import RefundExceedsPaid, RefundPending, TopUpNotPaid
+from services.contract.domain.errors.top_ups import RefundExceedsPaid, RefundPending, TopUpNotPaid
 from services.contract.domain.ids import CustomerId, RefundId, TopUpId
 from services.contract.domain.invoice import Invoice
 from services.contract.domain.refunds import (

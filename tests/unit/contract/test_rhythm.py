@@ -14,7 +14,8 @@ from services.contract.domain.billing.price import SeatRate
 from services.contract.domain.billing.rhythm import Rhythm, anchor_from
 from services.contract.domain.billing.state import BillingState, next_due, subscription_now
 from services.contract.domain.contract import BillingFrequency, CollectionSchedule, SeatInvoicing
-from services.contract.domain.errors import AmountTooLarge, AnchorAfterStart
+from services.contract.domain.errors.contracts import AnchorAfterStart
+from services.contract.domain.errors.invoices import AmountTooLarge
 from services.contract.domain.invoice import InvoiceLine, InvoiceLineKind, Share
 from tests.unit.contract.builders import JUNE, a_billing_state, a_rate, billed_through, changed, day
 

@@ -8,7 +8,7 @@ import pytest
 
 from meshkit.errors import InvalidFields
 from meshkit.quantity import Credits
-from services.contract.domain.errors import (
+from services.contract.domain.errors.contracts import (
     EditBeforeNow,
     EndBeforeNow,
     GrantScheduleEnded,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.contract.domain.errors import SeatsBelowZero
+from services.contract.domain.errors.seats import SeatsBelowZero
 from services.contract.domain.seats.timeline import Timeline
 from tests.unit.contract.builders import JUNE, a_change, a_count, a_timeline, day
 

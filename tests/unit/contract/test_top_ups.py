@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from meshkit.quantity import Credits, Money
-from services.contract.domain.errors import TopUpAlreadyResolved
+from services.contract.domain.errors.top_ups import TopUpAlreadyResolved
 from services.contract.domain.ids import CreditTypeId, CustomerId, InvoiceId, ProductId, TopUpId
 from services.contract.domain.top_up import (
     PaymentError,

@@ -27,8 +27,8 @@ from services.catalog.wire import (
     rates,
     top_up_packs,
 )
-from services.contract.domain import commands as contract_commands
 from services.contract.domain import notices as contract_notices
+from services.contract.domain.commands import responses as contract_responses
 from services.contract.wire import (
     auto_top_ups,
     contracts,
@@ -213,7 +213,7 @@ def test_what_was_stored_in_an_older_version_is_read_as_its_golden_file_says(
         (FORMATS["alert"][1], WatchChanged),
         (FORMATS["catalog"][0], catalog_commands.Response),
         (FORMATS["catalog"][1], catalog_notices.Payload),
-        (FORMATS["contract"][0], contract_commands.Response),
+        (FORMATS["contract"][0], contract_responses.Response),
         (FORMATS["contract"][1], contract_notices.Payload),
         (FORMATS["ledger"][0], Response),
         (FORMATS["ledger"][1], Crossing | LevelCrossing),

@@ -8,7 +8,7 @@ from typing import assert_never
 from meshkit.period import Period
 from services.contract.domain.billing.state import BillingState, current_period
 from services.contract.domain.contract import Contract, EndOption, end_of, refuse_over
-from services.contract.domain.errors import NoBillingPeriod, NoTerm, PeriodStartedTooLongAgo
+from services.contract.domain.errors.contracts import NoBillingPeriod, NoTerm, PeriodStartedTooLongAgo
 from services.contract.domain.term import earliest_end, refuse_before_term_end
 
 UNWANTED_WITHIN = timedelta(hours=24)

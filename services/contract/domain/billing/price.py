@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar, assert_never
 from meshkit.currency import minor_unit_micros
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.quantity import INT64_MAX, MICROS, Money, Ratio, ceil_div, floor_div, half_up_div
-from services.contract.domain.errors import AmountTooLarge
+from services.contract.domain.errors.invoices import AmountTooLarge
 
 USD = "USD"
 MONEY_MICROS_MAX = (

@@ -8,7 +8,7 @@ from typing import Final
 
 from meshkit.period import Cadence, Period, add_months
 from services.contract.domain.contract import BillingFrequency, Contract, Subscription
-from services.contract.domain.errors import AnchorAfterStart
+from services.contract.domain.errors.contracts import AnchorAfterStart
 
 # A billing period is at most ten years long.
 INTERVAL_COUNT_MAX: Final = {

@@ -23,7 +23,7 @@ from services.contract.domain.contract import (
     Subscription,
     SubscriptionNow,
 )
-from services.contract.domain.errors import RateNotFound
+from services.contract.domain.errors.catalog import RateNotFound
 from services.contract.domain.seats.timeline import Timeline
 
 _TICK = timedelta(microseconds=1)

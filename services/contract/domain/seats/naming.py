@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from services.contract.domain.errors import SeatAlreadyAssigned, SeatNotAssigned
+from services.contract.domain.errors.seats import SeatAlreadyAssigned, SeatNotAssigned
 from services.contract.domain.ids import SeatId
 
 SEAT_IDS_PER_CHANGE_MAX = 1_000

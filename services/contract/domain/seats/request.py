@@ -6,13 +6,10 @@ from datetime import datetime
 from meshkit.errors import FieldViolation, InvalidFields
 from services.contract.domain.billing.price import refuse_unpayable
 from services.contract.domain.billing.state import BillingState, current_period, known_price
-from services.contract.domain.commands import ListedSeatChange, SeatRequest
+from services.contract.domain.commands.seats import ListedSeatChange, SeatRequest
 from services.contract.domain.contract import Subscription, refuse_over
-from services.contract.domain.errors import (
-    EffectiveAfterContractEnd,
-    OutsideOpenPeriod,
-    SeatsNotNamed,
-)
+from services.contract.domain.errors.contracts import EffectiveAfterContractEnd, OutsideOpenPeriod
+from services.contract.domain.errors.seats import SeatsNotNamed
 from services.contract.domain.ids import SeatChangeId, SeatId
 from services.contract.domain.seats.naming import SeatNames
 from services.contract.domain.seats.timeline import SEATS_MAX, SeatChange, Timeline

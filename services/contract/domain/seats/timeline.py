@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.contract.domain.errors import SeatsBelowZero, TooFewSeats
+from services.contract.domain.errors.seats import SeatsBelowZero, TooFewSeats
 from services.contract.domain.ids import SeatChangeId, SubscriptionId
 
 SEATS_MAX = 1_000_000

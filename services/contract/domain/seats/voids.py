@@ -23,7 +23,7 @@ from services.contract.domain.billing.state import (
     open_period,
 )
 from services.contract.domain.contract import MoneyBack
-from services.contract.domain.errors import (
+from services.contract.domain.errors.seats import (
     PeriodNotBilled,
     SeatChangeInEffect,
     SeatChangePeriodOver,

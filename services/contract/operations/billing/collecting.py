@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from services.contract.domain.dunning import woken
-from services.contract.domain.errors import PaymentUnderWay
+from services.contract.domain.errors.payments import PaymentUnderWay
 from services.contract.domain.ids import InvoiceId
 from services.contract.domain.invoice import Invoice
 from services.contract.domain.payments import PaymentMethod

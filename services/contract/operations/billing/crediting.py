@@ -6,7 +6,7 @@ from datetime import datetime
 
 from meshkit.ids import Ids
 from meshkit.quantity import Money
-from services.contract.domain.commands import InvoiceCredited
+from services.contract.domain.commands.invoices import InvoiceCredited
 from services.contract.domain.events import events_of_invoice
 from services.contract.domain.ids import AccountCreditEntryId, CreditNoteId
 from services.contract.domain.invoice import Invoice

@@ -9,7 +9,7 @@ import structlog
 from meshkit.errors import MeshError
 from meshkit.ids import Ids
 from services.contract.domain.contract import Contract
-from services.contract.domain.errors import PeerUnavailable
+from services.contract.domain.errors.catalog import PeerUnavailable
 from services.contract.domain.free_credits import free_schedules, may_charge_free_seats, with_prices
 from services.contract.domain.ids import ContractId
 from services.contract.operations.billing.instant import bill_instant

@@ -7,7 +7,7 @@ from datetime import datetime
 from services.contract.domain.billing.state import bills_period
 from services.contract.domain.billing.tiers import SeatPrice
 from services.contract.domain.contract import BillingFrequency, Contract, Subscription
-from services.contract.domain.errors import PeerUnavailable
+from services.contract.domain.errors.catalog import PeerUnavailable
 from services.contract.domain.ids import ProductId, RateCardId, SubscriptionId
 from services.contract.operations.ports import Catalog
 

@@ -16,7 +16,7 @@ from meshkit.clock import Clock
 from meshkit.errors import MeshError
 from meshkit.ids import Ids
 from services.contract.domain.contract import Contract
-from services.contract.domain.errors import PeerUnavailable
+from services.contract.domain.errors.catalog import PeerUnavailable
 from services.contract.domain.ids import ContractId
 from services.contract.domain.invoice import Invoice
 from services.contract.domain.overage import CardMoney
