@@ -41,7 +41,7 @@ from services.contract.operations.invoice_money_back import InvoiceMoneyBack
 from services.contract.operations.invoice_payments import InvoicePayments
 from services.contract.operations.invoice_refunds import InvoiceRefunds
 from services.contract.operations.invoices import Invoices
-from services.contract.operations.money_back import MoneysBack
+from services.contract.operations.money_back import MoneyBackChecks
 from services.contract.operations.named_seats import NamedSeats
 from services.contract.operations.overage import OveragePolicies
 from services.contract.operations.parties import Parties
@@ -123,17 +123,24 @@ async def open_service(
         invoice_payments = InvoicePayments(
             store=store, provider=provider, relay=relay, clock=clock, wall=wall, ids=ids
         )
-        invoice_refunds = InvoiceRefunds(store=store, provider=provider, clock=clock, wall=wall, ids=ids)
-        invoice_money_back = InvoiceMoneyBack(store=store, provider=provider, clock=clock, wall=wall, ids=ids)
+        invoice_refunds = InvoiceRefunds(
+            store=store, provider=provider, relay=relay, clock=clock, wall=wall, ids=ids
+        )
+        invoice_money_back = InvoiceMoneyBack(
+            store=store, provider=provider, relay=relay, clock=clock, wall=wall, ids=ids
+        )
         payment_setups = PaymentSetups(
             store=store,
             provider=provider,
             publishable_key=settings.stripe_publishable_key,
+            relay=relay,
             clock=clock,
             wall=wall,
             ids=ids,
         )
-        money_back = MoneysBack(store=store, provider=provider, relay=relay, clock=clock, wall=wall, ids=ids)
+        money_back = MoneyBackChecks(
+            store=store, provider=provider, relay=relay, clock=clock, wall=wall, ids=ids
+        )
         refunds = Refunds(store=store, provider=provider, relay=relay, clock=clock, wall=wall, ids=ids)
         top_ups = TopUps(store=store, catalog=catalog, payments=payments, relay=relay, clock=clock, ids=ids)
 

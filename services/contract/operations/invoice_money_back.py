@@ -9,9 +9,7 @@ from datetime import timedelta
 
 import structlog
 
-from meshkit.clock import Clock
 from meshkit.errors import error_text
-from meshkit.ids import Ids
 from meshkit.quantity import Money
 from services.contract.domain.ids import AccountCreditEntryId
 from services.contract.domain.invoice import Invoice
@@ -31,25 +29,16 @@ from services.contract.domain.refunds import DisputeOutcome
 from services.contract.operations.asking import ask_about_due
 from services.contract.operations.billing.invoice_money_back import PaymentBack, money_went_back
 from services.contract.operations.billing.issuing import pay
-from services.contract.operations.ports import PaymentProvider
-from services.contract.store import PostgresStore, Transaction
+from services.contract.operations.through_provider import ThroughProvider
+from services.contract.store import Transaction
 
 LEASE = timedelta(minutes=2)  # longer than any question to the provider
 
 log = structlog.get_logger(__name__)
 
 
-class InvoiceMoneyBack:
+class InvoiceMoneyBack(ThroughProvider):
     """Makes due again what went back of invoices' payments. wall: when the provider is asked."""
-
-    def __init__(
-        self, *, store: PostgresStore, provider: PaymentProvider | None, clock: Clock, wall: Clock, ids: Ids
-    ) -> None:
-        self._store = store
-        self._provider = provider
-        self._clock = clock
-        self._wall = wall
-        self._ids = ids
 
     async def hint(self, provider_payment_id: str) -> bool:
         """Remember that something went back of a payment, which is asked about soon; False if it is unknown here."""
@@ -58,7 +47,7 @@ class InvoiceMoneyBack:
 
     async def run_due(self) -> None:
         """Ask about every payment of which something may have gone back."""
-        if self._provider is not None:
+        if self._known_provider is not None:
             await ask_about_due(self._lease_due, self._try_to_check)
 
     async def _lease_due(self, rows_max: int) -> Sequence[tuple[InvoiceCharge, int]]:
@@ -74,7 +63,6 @@ class InvoiceMoneyBack:
             log.warning("money_back_waits", payment_id=charge.payment_id, error=error_text(error))
 
     async def _check(self, charge: InvoiceCharge, hints: int) -> None:
-        assert self._provider is not None
         said = await self._provider.went_back(charge.provider_payment_id)
         async with self._store.transaction() as tx:
             await tx.customers.lock_id(charge.customer_id)

@@ -10,9 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from meshkit.clock import Clock
 from meshkit.errors import error_text
-from meshkit.ids import Ids
 from meshkit.quantity import Money
 from services.contract.domain.collection import CollectionMethod
 from services.contract.domain.commands.invoices import InvoiceAttempt, PayInvoice
@@ -34,7 +32,6 @@ from services.contract.domain.errors.invoices import InvoiceAlreadyPaid, Payment
 from services.contract.domain.errors.payments import (
     AmountBelowMinimum,
     PaymentMethodUnknown,
-    PaymentsNotSetUp,
     PaymentUnderWay,
 )
 from services.contract.domain.events import event_of_failed_payment
@@ -76,8 +73,8 @@ from services.contract.operations.asking import ask_about_due
 from services.contract.operations.billing.issuing import pay
 from services.contract.operations.billing.publishing import publish
 from services.contract.operations.billing.suspending import lift, suspend
-from services.contract.operations.ports import PaymentProvider, Relay
-from services.contract.store import PostgresStore, Transaction
+from services.contract.operations.through_provider import ThroughProvider
+from services.contract.store import Transaction
 
 PER_READ_MAX = 100
 LEASE = timedelta(minutes=2)  # longer than any question to the provider
@@ -86,31 +83,8 @@ CANCELS_MAX = 3  # payments that are replaced before one call gives up
 log = structlog.get_logger(__name__)
 
 
-class InvoicePayments:
+class InvoicePayments(ThroughProvider):
     """Pays invoices through the provider. wall: when the provider is asked again; dunning goes by business time."""
-
-    def __init__(
-        self,
-        *,
-        store: PostgresStore,
-        provider: PaymentProvider | None,
-        relay: Relay,
-        clock: Clock,
-        wall: Clock,
-        ids: Ids,
-    ) -> None:
-        self._store = store
-        self._known_provider = provider
-        self._relay = relay
-        self._clock = clock
-        self._wall = wall
-        self._ids = ids
-
-    @property
-    def _provider(self) -> PaymentProvider:
-        if self._known_provider is None:
-            raise PaymentsNotSetUp()
-        return self._known_provider
 
     async def pay(self, command: PayInvoice) -> InvoiceAttempt:
         """Try to pay an invoice now with a saved payment method, while nobody is present.

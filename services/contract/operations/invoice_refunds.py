@@ -6,9 +6,7 @@ from dataclasses import replace
 
 import structlog
 
-from meshkit.clock import Clock
 from meshkit.errors import error_text
-from meshkit.ids import Ids
 from services.contract.domain.commands.invoices import InvoicePaymentRefunded, RefundInvoicePayment
 from services.contract.domain.invoice_life import refuse_not_issued
 from services.contract.domain.invoice_refunds import (
@@ -24,23 +22,13 @@ from services.contract.domain.invoice_refunds import (
 from services.contract.operations.asking import ask_about_due
 from services.contract.operations.billing.collecting import refuse_while_taking
 from services.contract.operations.billing.invoice_money_back import PaymentBack, money_went_back
-from services.contract.operations.ports import PaymentProvider
-from services.contract.store import PostgresStore
+from services.contract.operations.through_provider import ThroughProvider
 
 log = structlog.get_logger(__name__)
 
 
-class InvoiceRefunds:
+class InvoiceRefunds(ThroughProvider):
     """Gives payments of invoices back. wall: when the provider is asked again."""
-
-    def __init__(
-        self, *, store: PostgresStore, provider: PaymentProvider | None, clock: Clock, wall: Clock, ids: Ids
-    ) -> None:
-        self._store = store
-        self._provider = provider
-        self._clock = clock
-        self._wall = wall
-        self._ids = ids
 
     async def refund(self, command: RefundInvoicePayment) -> InvoicePaymentRefunded:
         """Give a payment of an invoice back, in whole or in part. DUE until the provider has taken the refund.
@@ -81,7 +69,7 @@ class InvoiceRefunds:
 
     async def run_due(self) -> None:
         """Ask the provider to return every refund that is due by the wall clock."""
-        if self._provider is not None:
+        if self._known_provider is not None:
             await ask_about_due(self._lease_due, self._try_to_return)
 
     async def _lease_due(self, rows_max: int) -> Sequence[InvoiceRefund]:
@@ -95,7 +83,7 @@ class InvoiceRefunds:
             log.warning("refund_waits", refund_id=refund.refund_id, error=error_text(error))
 
     async def _return(self, refund: InvoiceRefund) -> None:
-        if refund.payment_id is None or self._provider is None:
+        if refund.payment_id is None or self._known_provider is None:
             return
         async with self._store.transaction() as tx:
             charge = await tx.invoice_charges.find(refund.payment_id)

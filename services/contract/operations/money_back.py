@@ -9,9 +9,7 @@ from datetime import timedelta
 
 import structlog
 
-from meshkit.clock import Clock
 from meshkit.errors import error_text
-from meshkit.ids import Ids
 from services.contract.domain.ids import RefundId
 from services.contract.domain.money_back import (
     FIRST_LOOK_BACK,
@@ -26,8 +24,8 @@ from services.contract.domain.refunds import RefundStatus, money_gone
 from services.contract.domain.top_up import TopUpStatus
 from services.contract.operations.asking import ask_about_due
 from services.contract.operations.billing.refund_credits import begin, close_dispute
-from services.contract.operations.ports import PaymentProvider, Relay
-from services.contract.store import PostgresStore, Transaction
+from services.contract.operations.through_provider import ThroughProvider
+from services.contract.store import Transaction
 
 LEASE = timedelta(minutes=2)  # longer than any question to the provider
 LOOK_LEASE = timedelta(minutes=30)
@@ -35,25 +33,8 @@ LOOK_LEASE = timedelta(minutes=30)
 log = structlog.get_logger(__name__)
 
 
-class MoneysBack:
+class MoneyBackChecks(ThroughProvider):
     """Turns refunds and disputes that we have not asked for into refunds. wall: when the provider is asked."""
-
-    def __init__(
-        self,
-        *,
-        store: PostgresStore,
-        provider: PaymentProvider | None,
-        relay: Relay,
-        clock: Clock,
-        wall: Clock,
-        ids: Ids,
-    ) -> None:
-        self._store = store
-        self._provider = provider
-        self._relay = relay
-        self._clock = clock
-        self._wall = wall
-        self._ids = ids
 
     async def hint(self, provider_payment_id: str) -> bool:
         """Remember that something went back of a payment, which is asked about soon; False if it is unknown here."""
@@ -62,12 +43,12 @@ class MoneysBack:
 
     async def run_due(self) -> None:
         """Look through what went back lately if that is due, then ask about every payment that is."""
-        if self._provider is None:
+        if self._known_provider is None:
             return
-        await self._look(self._provider)
+        await self._look()
         await ask_about_due(self._lease_due, self._try_to_check)
 
-    async def _look(self, provider: PaymentProvider) -> None:
+    async def _look(self) -> None:
         """Hint at every payment of which something went back since the last look: its webhook may be lost."""
         now = self._wall.now()
         async with self._store.transaction() as tx:
@@ -76,7 +57,7 @@ class MoneysBack:
             return
         since = now - FIRST_LOOK_BACK if last is None else last - LOOK_OVERLAP
         try:
-            async for provider_payment_id, back in provider.went_back_since(since):
+            async for provider_payment_id, back in self._provider.went_back_since(since):
                 async with self._store.transaction() as tx:
                     known = (back.provider_refund_id, back.key)
                     await tx.money_back.hint(provider_payment_id, unless_known=back, at=now)
@@ -101,7 +82,6 @@ class MoneysBack:
             log.warning("money_back_waits", top_up_id=check.top_up_id, error=error_text(error))
 
     async def _check(self, check: MoneyBackCheck) -> None:
-        assert self._provider is not None
         said = await self._provider.went_back(check.provider_payment_id)
         # One is recorded at a time, and the next one when the Ledger has answered.
         for _ in range(len(said) + 1):

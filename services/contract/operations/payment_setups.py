@@ -13,7 +13,6 @@ from meshkit.clock import Clock
 from meshkit.errors import error_text
 from meshkit.ids import Ids
 from services.contract.domain.commands.top_ups import CreatePaymentSetup
-from services.contract.domain.errors.payments import PaymentsNotSetUp
 from services.contract.domain.payment_setups import (
     ENDED,
     PaymentSetup,
@@ -28,7 +27,8 @@ from services.contract.domain.payment_setups import (
 )
 from services.contract.operations.asking import ask_about_due
 from services.contract.operations.billing.collecting import save_method
-from services.contract.operations.ports import PaymentProvider
+from services.contract.operations.ports import PaymentProvider, Relay
+from services.contract.operations.through_provider import ThroughProvider
 from services.contract.store import PostgresStore, Transaction
 
 LEASE = timedelta(minutes=2)  # longer than any question to the provider
@@ -36,7 +36,7 @@ LEASE = timedelta(minutes=2)  # longer than any question to the provider
 log = structlog.get_logger(__name__)
 
 
-class PaymentSetups:
+class PaymentSetups(ThroughProvider):
     """Lets customers save payment methods at the provider. wall: when the provider is asked again."""
 
     def __init__(
@@ -45,22 +45,13 @@ class PaymentSetups:
         store: PostgresStore,
         provider: PaymentProvider | None,
         publishable_key: str,
+        relay: Relay,
         clock: Clock,
         wall: Clock,
         ids: Ids,
     ) -> None:
-        self._store = store
-        self._known_provider = provider
+        super().__init__(store=store, provider=provider, relay=relay, clock=clock, wall=wall, ids=ids)
         self._publishable_key = publishable_key
-        self._clock = clock
-        self._wall = wall
-        self._ids = ids
-
-    @property
-    def _provider(self) -> PaymentProvider:
-        if self._known_provider is None:
-            raise PaymentsNotSetUp()
-        return self._known_provider
 
     def _require_provider(self) -> None:
         assert self._provider

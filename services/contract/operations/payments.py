@@ -10,15 +10,12 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from meshkit.clock import Clock
 from meshkit.errors import error_text
-from meshkit.ids import Ids
 from meshkit.quantity import Money
 from services.contract.domain.commands.top_ups import PayTopUp, SetPaymentMethod, TopUpAndInvoice
 from services.contract.domain.errors.payments import (
     NotPaidThroughProvider,
     PaymentProviderUnavailable,
-    PaymentsNotSetUp,
 )
 from services.contract.domain.ids import TopUpId
 from services.contract.domain.money_back import refund_key
@@ -44,8 +41,8 @@ from services.contract.domain.top_up import PaymentGate, TopUp, TopUpStatus, ref
 from services.contract.operations.asking import ask_about_due
 from services.contract.operations.billing.collecting import save_method
 from services.contract.operations.billing.top_up_outcome import save_outcome
-from services.contract.operations.ports import PaymentProvider, Relay
-from services.contract.store import PostgresStore, Transaction
+from services.contract.operations.through_provider import ThroughProvider
+from services.contract.store import Transaction
 
 PER_READ_MAX = 100
 LEASE = timedelta(minutes=2)  # longer than any question to the provider
@@ -53,35 +50,12 @@ LEASE = timedelta(minutes=2)  # longer than any question to the provider
 log = structlog.get_logger(__name__)
 
 
-class Payments:
+class Payments(ThroughProvider):
     """Pays top-ups through the provider, and follows what it says.
 
     wall: when the provider is asked again; business time may stand still. Any number of replicas may ask: the answer is
     applied under the lock of the customer, and counts once.
     """
-
-    def __init__(
-        self,
-        *,
-        store: PostgresStore,
-        provider: PaymentProvider | None,
-        relay: Relay,
-        clock: Clock,
-        wall: Clock,
-        ids: Ids,
-    ) -> None:
-        self._store = store
-        self._known_provider = provider
-        self._relay = relay
-        self._clock = clock
-        self._wall = wall
-        self._ids = ids
-
-    @property
-    def _provider(self) -> PaymentProvider:
-        if self._known_provider is None:
-            raise PaymentsNotSetUp()
-        return self._known_provider
 
     @property
     def gate(self) -> PaymentGate:

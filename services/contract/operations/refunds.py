@@ -5,9 +5,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from meshkit.clock import Clock
 from meshkit.errors import error_text
-from meshkit.ids import Ids
 from meshkit.quantity import Money
 from services.contract.domain.commands.top_ups import RefundTopUp, ReportTopUpChargeback
 from services.contract.domain.errors.top_ups import ChargebackNotFound
@@ -26,31 +24,13 @@ from services.contract.domain.refunds import (
 from services.contract.domain.top_up import refuse_to_decide
 from services.contract.operations.asking import ask_about_due
 from services.contract.operations.billing.refund_credits import begin, close_dispute, save_returned
-from services.contract.operations.ports import PaymentProvider, Relay
-from services.contract.store import PostgresStore
+from services.contract.operations.through_provider import ThroughProvider
 
 log = structlog.get_logger(__name__)
 
 
-class Refunds:
+class Refunds(ThroughProvider):
     """Asks the Ledger for the credits, and the provider to return the money. wall: when the provider is asked again."""
-
-    def __init__(
-        self,
-        *,
-        store: PostgresStore,
-        provider: PaymentProvider | None,
-        relay: Relay,
-        clock: Clock,
-        wall: Clock,
-        ids: Ids,
-    ) -> None:
-        self._store = store
-        self._provider = provider
-        self._relay = relay
-        self._clock = clock
-        self._wall = wall
-        self._ids = ids
 
     async def refund(self, command: RefundTopUp) -> TopUpRefund:
         """Refund a top-up, as far as its credits are unspent. PENDING if the Ledger has not answered yet.
@@ -138,7 +118,7 @@ class Refunds:
 
     async def run_due(self) -> None:
         """Ask the provider to return every refund that is due by the wall clock."""
-        if self._provider is not None:
+        if self._known_provider is not None:
             await ask_about_due(self._lease_due, self._try_to_return)
 
     async def _lease_due(self, rows_max: int) -> Sequence[TopUpRefund]:
@@ -155,7 +135,7 @@ class Refunds:
         """Have the money of a DUE refund returned, if the provider has it: a vendor returns its own."""
         async with self._store.transaction() as tx:
             payment = await tx.payments.of_top_up(refund.top_up_id)
-        if payment is None or self._provider is None:
+        if payment is None or self._known_provider is None:
             return
         await self._provider.refund(payment, amount=refund.amount, key=refund.refund_id)
         async with self._store.transaction() as tx:
