@@ -122,6 +122,7 @@ def failed(
         dunning,
         status=DunningStatus.STOPPED if is_last else DunningStatus.COLLECTING,
         next_time=next_time,
+        attempts=max(1, dunning.attempts),  # the first may be the payer's own, in the browser
         last_error=error,
         refused_method=hard_method or dunning.refused_method,
         is_overdue=dunning.is_overdue or (is_last and dunning.after_last_retry is AfterLastRetry.SUSPEND),

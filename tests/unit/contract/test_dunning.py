@@ -80,6 +80,11 @@ def test_only_the_last_failure_suspends_and_only_if_that_was_agreed(suspends: bo
     assert not settled(last).is_overdue
 
 
+def test_an_attempt_of_the_payer_s_own_counts_as_the_first() -> None:
+    assert failed(a_dunning(), DECLINED, at=JUNE).attempts == 1
+    assert failed(attempted(attempted(a_dunning())), DECLINED, at=JUNE).attempts == 2
+
+
 def test_a_hard_decline_is_the_last_failure_whenever_it_comes() -> None:
     hard = failed(a_dunning(suspends=True), DECLINED, hard_method="pm_1", at=JUNE)
 
