@@ -138,6 +138,14 @@ class StoredDunning:
             .values(next_time=at)
         )
 
+    async def stop(self, invoice_id: InvoiceId) -> None:
+        """Plan nothing more for a locked invoice, unless its dunning is settled."""
+        await self._connection.execute(
+            update(invoice_dunning)
+            .where(invoice_dunning.c.invoice_id == invoice_id, invoice_dunning.c.status != _SETTLED)
+            .values(status=DunningStatus.STOPPED.value, next_time=None)
+        )
+
 
 def _changing(dunning: Dunning) -> dict[str, object]:
     error = dunning.last_error

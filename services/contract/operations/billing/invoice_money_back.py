@@ -50,6 +50,8 @@ async def money_went_back(
     """
     reopened = unpaid(invoice, back.amount)
     await tx.invoices.save(reopened)
+    if not invoice.due:
+        await tx.dunning.stop(invoice.invoice_id)  # it may not be settled yet, and would be charged again
     credit_note_id: CreditNoteId | None = None
     after = reopened
     if back.with_credit_note:

@@ -67,6 +67,20 @@ async def test_what_goes_back_is_due_again_and_not_charged_by_itself(
     assert [event.event_type for event in alert.events].count("invoice.paid") == 2
 
 
+async def test_what_goes_back_at_once_is_not_charged_again_by_itself(collector: Collector) -> None:
+    customer_id = (await collector.customer()).customer_id
+    await collector.save_card(customer_id, CARD)
+    invoice_id = (await collector.sign(customer_id)).invoices[0].invoice_id
+    paid = await collector.till.stub.PayInvoice(collector.pay(invoice_id))
+    assert paid.invoice.status == PAID
+
+    await collector.till.stub.RefundInvoicePayment(refund(collector, invoice_id))
+    await collector.run()
+
+    assert await collector.received() == 0
+    assert (await collector.invoice(invoice_id)).amount_due.micros == 40_000_000
+
+
 async def test_with_a_credit_note_nothing_is_due(collector: Collector, alert: RecordingAlert) -> None:
     customer_id, invoice_id = await paid_invoice(collector)
 
