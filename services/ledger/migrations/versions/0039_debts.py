@@ -45,18 +45,6 @@ def upgrade() -> None:
         )
         """
     )
-    op.execute(
-        "CREATE UNIQUE INDEX IF NOT EXISTS debt_entries_once_idx"
-        " ON ledger.debt_entries (customer_id, refund_id, kind)"
-    )
-    op.execute(
-        "CREATE INDEX IF NOT EXISTS debt_entries_grant_idx"
-        " ON ledger.debt_entries (customer_id, grant_id, debt_entry_id)"
-    )
-    op.execute(
-        "CREATE INDEX IF NOT EXISTS debt_entries_other_idx ON ledger.debt_entries (customer_id, other_grant_id)"
-        " WHERE other_grant_id IS NOT NULL"
-    )
     op.execute("REVOKE UPDATE, DELETE, TRUNCATE ON ledger.debt_entries FROM CURRENT_USER")
     execute_with_lock_retries(
         """
@@ -65,6 +53,22 @@ def upgrade() -> None:
             DROP CONSTRAINT IF EXISTS grants_to_void_check,
             ADD CONSTRAINT grants_to_void_check CHECK (to_void_micros >= 0) NOT VALID
         """
+    )
+    build_index(
+        "debt_entries_once_idx",
+        "ledger.debt_entries (customer_id, refund_id, kind)",
+        schema="ledger",
+        is_unique=True,
+    )
+    build_index(
+        "debt_entries_grant_idx",
+        "ledger.debt_entries (customer_id, grant_id, debt_entry_id)",
+        schema="ledger",
+    )
+    build_index(
+        "debt_entries_other_idx",
+        "ledger.debt_entries (customer_id, other_grant_id) WHERE other_grant_id IS NOT NULL",
+        schema="ledger",
     )
     build_index(
         "grants_debt_idx", "ledger.grants (customer_id) WHERE to_void_micros IS NOT NULL", schema="ledger"
