@@ -83,19 +83,20 @@ async def test_a_setup_whose_webhook_is_lost_is_found_within_a_minute(till: Till
 
 async def test_after_a_day_only_a_webhook_or_a_question_finds_it(till: Till) -> None:
     setup = await begin(till, (await till.desk.customer()).customer_id)
+    question = f"GET /v1/setup_intents/{setup.provider_setup_id}"
     for _ in range(40):
         till.wall.advance(timedelta(hours=1))
         await till.run_due()
-    asked = len(till.stripe.calls)
+    asked = till.stripe.calls.count(question)
     till.wall.advance(timedelta(days=1))
     await till.run_due()
-    assert len(till.stripe.calls) == asked
+    assert till.stripe.calls.count(question) == asked > 0
 
     await till.stripe.save_in_browser(setup.client_secret, await till.stripe.card())
     await till.stripe.post(till.stripe.held[0])
     await till.run_due()
 
-    assert till.stripe.calls[asked] == f"GET /v1/setup_intents/{setup.provider_setup_id}"
+    assert till.stripe.calls.count(question) == asked + 1
 
 
 async def test_the_payer_confirms_a_card_that_asks_for_3d_secure(till: Till) -> None:
