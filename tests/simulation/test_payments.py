@@ -166,7 +166,7 @@ async def _world(
     ledger: RecordingLedger,
     clocks: tuple[ManualClock, ManualClock],
     *,
-    turn: int,
+    desk: str,
 ) -> AsyncIterator[Till]:
     """Start Catalog and Contract on the databases as they are."""
     clock, wall = clocks
@@ -182,29 +182,31 @@ async def _world(
         ) as running,
     ):
         sells = await assorted(catalog.stub, Shop(catalog.stub))
-        desk = Desk(running.stub, sells, name=f"desk-{turn}")
-        async with open_till(desk, running, wall=wall, stripe=stripe, ledger=ledger) as till:
+        async with open_till(
+            Desk(running.stub, sells, name=desk), running, wall=wall, stripe=stripe, ledger=ledger
+        ) as till:
             yield till
 
 
 async def test_grants_equal_the_payments_that_were_kept(databases: Databases, plan: Plan) -> None:
     for run in range(plan.times):
-        await _play(databases, Random(plan.seed + run))
+        await _play(databases, Random(plan.seed + run), name=f"desk-{run}")
 
 
-async def _play(databases: Databases, dice: Random) -> None:
+async def _play(databases: Databases, dice: Random, *, name: str) -> None:
+    """name: of the desks; no other play on the databases has the same request ids."""
     clocks = ManualClock(JUNE), ManualClock(datetime.now(UTC))
     orders: list[Order] = []
     async with recording_ledger() as ledger, running_stripe() as stripe:
         stripe.holds_webhooks = True
         ledger.answers["RefundGrant"] = Unspent().refund
         for turn in range(ROUNDS):
-            async with _world(databases, stripe, ledger, clocks, turn=turn) as till:
+            async with _world(databases, stripe, ledger, clocks, desk=f"{name}-{turn}") as till:
                 if turn == 0:
                     orders = [Order(await till.order(), Random(dice.random())) for _ in range(ORDERS)]
                 for _ in range(ACTIONS_PER_ROUND):
                     await asyncio.gather(*(order.act(till) for order in orders))
-        async with _world(databases, stripe, ledger, clocks, turn=ROUNDS) as till:
+        async with _world(databases, stripe, ledger, clocks, desk=f"{name}-{ROUNDS}") as till:
             await _settle(till, dice)
             await _check(till, orders)
 
