@@ -28,6 +28,7 @@ from services.contract.domain.customer import (
 from services.contract.domain.errors.customers import CustomerHasContract
 from services.contract.domain.ids import CustomerId
 from services.contract.domain.notices import contract_changed, customer_changed
+from services.contract.operations.billing.suspending import save_customer
 from services.contract.operations.ports import Relay
 from services.contract.store import PostgresStore
 
@@ -123,10 +124,7 @@ class Customers:
                 return first
             before = await tx.customers.lock(command.customer)
             customer = change(before)
-            if customer != before:
-                await tx.customers.update(customer)
-            if customer.version != before.version:
-                await tx.outbox.enqueue(customer_changed(customer), key=customer.customer_id)
+            await save_customer(tx, before, customer)
             await tx.responses.store(command, customer)
         await self._relay.deliver_now(customer.customer_id)
         return customer
