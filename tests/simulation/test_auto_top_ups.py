@@ -26,7 +26,7 @@ from purser.contract.v1.contract_peer_pb2_grpc import ContractPeerServiceStub
 from purser.ledger.v1 import ledger_peer_pb2 as ledger_pb
 from purser.type.v1.money_pb2 import Money
 from tests.simulation.conftest import Plan
-from tests.simulation.test_payments import FAULTS, _world
+from tests.simulation.test_payments import FAULTS, world
 from tests.support.catalog import JUNE
 from tests.support.ledger_peer import RecordingLedger, recording_ledger
 from tests.support.postgres import Databases
@@ -196,22 +196,23 @@ async def test_one_order_at_a_time_is_paid_and_granted_and_no_low_pool_is_forgot
     databases: Databases, plan: Plan
 ) -> None:
     for run in range(plan.times):
-        await _play(databases, Random(plan.seed + run))
+        await _play(databases, Random(plan.seed + run), name=f"desk-{run}")
 
 
-async def _play(databases: Databases, dice: Random) -> None:
+async def _play(databases: Databases, dice: Random, *, name: str) -> None:
+    """name: of the desks; no other play on the databases has the same request ids."""
     clocks = ManualClock(JUNE), ManualClock(datetime.now(UTC))
     buyers: list[Buyer] = []
     async with recording_ledger() as ledger, running_stripe() as stripe:
         stripe.holds_webhooks = True
         pools = _played_by(ledger)
         for turn in range(ROUNDS):
-            async with _world(databases, stripe, ledger, clocks, turn=turn) as till:
+            async with world(databases, stripe, ledger, clocks, desk=f"{name}-{turn}") as till:
                 if turn == 0:
                     buyers = [await _sign(till, pools, Random(dice.random())) for _ in range(CUSTOMERS)]
                 for _ in range(ACTIONS_PER_ROUND):
                     await asyncio.gather(*(buyer.act(till) for buyer in buyers))
-        async with _world(databases, stripe, ledger, clocks, turn=ROUNDS) as till:
+        async with world(databases, stripe, ledger, clocks, desk=f"{name}-{ROUNDS}") as till:
             await _settle(till, buyers, dice)
             await _check(till, stripe, buyers)
 

@@ -160,7 +160,7 @@ class Order:
 
 
 @asynccontextmanager
-async def _world(
+async def world(
     databases: Databases,
     stripe: StripeStandIn,
     ledger: RecordingLedger,
@@ -201,12 +201,12 @@ async def _play(databases: Databases, dice: Random, *, name: str) -> None:
         stripe.holds_webhooks = True
         ledger.answers["RefundGrant"] = Unspent().refund
         for turn in range(ROUNDS):
-            async with _world(databases, stripe, ledger, clocks, desk=f"{name}-{turn}") as till:
+            async with world(databases, stripe, ledger, clocks, desk=f"{name}-{turn}") as till:
                 if turn == 0:
                     orders = [Order(await till.order(), Random(dice.random())) for _ in range(ORDERS)]
                 for _ in range(ACTIONS_PER_ROUND):
                     await asyncio.gather(*(order.act(till) for order in orders))
-        async with _world(databases, stripe, ledger, clocks, desk=f"{name}-{ROUNDS}") as till:
+        async with world(databases, stripe, ledger, clocks, desk=f"{name}-{ROUNDS}") as till:
             await _settle(till, dice)
             await _check(till, orders)
 
