@@ -24,7 +24,7 @@ from tests.support.any_rpc import AnyPeer, Json, call, request_of
 from tests.support.faults import fault
 from tests.support.ledger_sql import Sql
 from tests.support.mesh import pending, until
-from tests.support.postgres import Databases, PostgresServer, drop_database, make_database
+from tests.support.postgres import Databases, PostgresServer, own_database
 
 FOLDER: Final = Path(__file__).parent / "previous"
 SERVICES: Final = ("catalog", "contract", "ledger", "alert")
@@ -48,16 +48,13 @@ async def upgraded(
 
     notices: as if no peer had answered them.
     """
-    databases = await make_database(server)
-    try:
+    async with own_database(server) as databases:
         await databases.remake_schema(service)
         (revision,) = previous(service)[f"{service}.alembic_version"]
         await databases.migrate(service, to=revision["version_num"])
         await _load(databases.admin_url, service, notices=notices)
         await databases.migrate(service)
         yield databases
-    finally:
-        await drop_database(server, databases)
 
 
 async def _load(url: str, service: str, *, notices: bool) -> None:

@@ -29,7 +29,7 @@ from tests.simulation.conftest import Plan
 from tests.simulation.test_payments import FAULTS, world
 from tests.support.catalog import JUNE
 from tests.support.ledger_peer import RecordingLedger, recording_ledger
-from tests.support.postgres import Databases
+from tests.support.postgres import Databases, PostgresServer, own_database
 from tests.support.till import Till
 
 CUSTOMERS = 6
@@ -193,26 +193,26 @@ def _played_by(ledger: RecordingLedger) -> dict[str, Pool]:
 
 
 async def test_one_order_at_a_time_is_paid_and_granted_and_no_low_pool_is_forgotten(
-    databases: Databases, plan: Plan
+    postgres_server: PostgresServer, plan: Plan
 ) -> None:
     for run in range(plan.times):
-        await _play(databases, Random(plan.seed + run), name=f"desk-{run}")
+        async with own_database(postgres_server) as databases:
+            await _play(databases, Random(plan.seed + run))
 
 
-async def _play(databases: Databases, dice: Random, *, name: str) -> None:
-    """name: of the desks; no other play on the databases has the same request ids."""
+async def _play(databases: Databases, dice: Random) -> None:
     clocks = ManualClock(JUNE), ManualClock(datetime.now(UTC))
     buyers: list[Buyer] = []
     async with recording_ledger() as ledger, running_stripe() as stripe:
         stripe.holds_webhooks = True
         pools = _played_by(ledger)
         for turn in range(ROUNDS):
-            async with world(databases, stripe, ledger, clocks, desk=f"{name}-{turn}") as till:
+            async with world(databases, stripe, ledger, clocks, desk=f"desk-{turn}") as till:
                 if turn == 0:
                     buyers = [await _sign(till, pools, Random(dice.random())) for _ in range(CUSTOMERS)]
                 for _ in range(ACTIONS_PER_ROUND):
                     await asyncio.gather(*(buyer.act(till) for buyer in buyers))
-        async with world(databases, stripe, ledger, clocks, desk=f"{name}-{ROUNDS}") as till:
+        async with world(databases, stripe, ledger, clocks, desk=f"desk-{ROUNDS}") as till:
             await _settle(till, buyers, dice)
             await _check(till, stripe, buyers)
 

@@ -7,8 +7,8 @@ The check after a step is drawn too, so that no result is right only because a r
 
 import ast
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -44,7 +44,7 @@ from tests.simulation.steps import (
     begun,
 )
 from tests.simulation.world import World
-from tests.support.postgres import Databases, PostgresServer, drop_database, make_database
+from tests.support.postgres import PostgresServer, own_database
 
 STEPS_EACH = 50
 # Below 10, Hypothesis draws each example independently; from 10 on most are variations of an earlier one.
@@ -81,7 +81,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self._steps = Steps(self._world)
 
     async def _open(self, beginning: Drawn) -> World:
-        databases = await self._stack.enter_async_context(_own_databases(self._server))
+        databases = await self._stack.enter_async_context(own_database(self._server))
         return await self._stack.enter_async_context(begun(databases, beginning))
 
     @rule(step=ASKING, look=looks_after)
@@ -198,7 +198,7 @@ async def _lived(
     cut: the step before which both replicas restart; from there on every wait has two parts, with a sweep in between if
     `sweeps`.
     """
-    async with _own_databases(server) as databases, begun(databases, beginning) as world:
+    async with own_database(server) as databases, begun(databases, beginning) as world:
         doer = Steps(world)
         for number, step in enumerate(steps):
             if cut is not None and number == cut:
@@ -211,15 +211,6 @@ async def _lived(
         await looks.balances_agree(world, 0)
         await looks.histories_agree(world, 1)
         return [await looks.lines(world, customer, credit_type) for customer, credit_type in POOLS]
-
-
-@asynccontextmanager
-async def _own_databases(server: PostgresServer) -> AsyncIterator[Databases]:
-    made = await make_database(server)
-    try:
-        yield made
-    finally:
-        await drop_database(server, made)
 
 
 @contextmanager

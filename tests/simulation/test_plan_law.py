@@ -30,7 +30,7 @@ from tests.support.contract import NEXT_DATE, Desk, RunningContract, assorted, r
 from tests.support.failing_front import Away, FailingFront, failing_peer_front, unheard
 from tests.support.ledger import RunningLedger, running_ledger
 from tests.support.ledger import a_rate as a_usage_rate
-from tests.support.postgres import PostgresServer, drop_database, make_database
+from tests.support.postgres import PostgresServer, own_database
 
 CREDIT = 1_000_000
 MONTHLY, ANNUAL = pb.BILLING_FREQUENCY_MONTHLY, pb.BILLING_FREQUENCY_ANNUAL
@@ -144,43 +144,39 @@ class SeatsCo:
 
 @asynccontextmanager
 async def _open(server: PostgresServer) -> AsyncIterator[SeatsCo]:
-    clock, databases = ManualClock(JUNE), await make_database(server)
-    try:
-        async with (
-            running_catalog(databases) as catalog,
-            running_ledger(databases, clock=clock) as ledger,
-            failing_peer_front(ledger.peer) as front,
-            running_contract(
-                databases, catalog_address=catalog.address, ledger_address=front.address, clock=clock
-            ) as contract,
-        ):
-            shop = Shop(catalog.stub)
-            sells = await assorted(catalog.stub, shop)
-            products = {}
-            for name, plan in PLANS.items():
-                is_annual = plan.terms.get("frequency") == ANNUAL
-                frequency = (
-                    catalog_pb2.BILLING_FREQUENCY_ANNUAL
-                    if is_annual
-                    else catalog_pb2.BILLING_FREQUENCY_MONTHLY
-                )
-                seats = await shop.seats()
-                products[name] = seats.product_id
-                price = a_rate(seats, price_micros=plan.dollars * CREDIT, frequency=frequency)
-                await shop.add(sells.rate_card, price)
-            await ledger.tell_product("prd_assistant")
-            usage = a_usage_rate(credit_type_id=sells.credits.credit_type_id)
-            await ledger.tell_card(usage, rate_card_id=sells.rate_card.rate_card_id, version=100)
-            yield SeatsCo(
-                desk=Desk(contract.stub, sells),
-                contract=contract,
-                ledger=ledger,
-                front=front,
-                clock=clock,
-                products=products,
+    clock = ManualClock(JUNE)
+    async with (
+        own_database(server) as databases,
+        running_catalog(databases) as catalog,
+        running_ledger(databases, clock=clock) as ledger,
+        failing_peer_front(ledger.peer) as front,
+        running_contract(
+            databases, catalog_address=catalog.address, ledger_address=front.address, clock=clock
+        ) as contract,
+    ):
+        shop = Shop(catalog.stub)
+        sells = await assorted(catalog.stub, shop)
+        products = {}
+        for name, plan in PLANS.items():
+            is_annual = plan.terms.get("frequency") == ANNUAL
+            frequency = (
+                catalog_pb2.BILLING_FREQUENCY_ANNUAL if is_annual else catalog_pb2.BILLING_FREQUENCY_MONTHLY
             )
-    finally:
-        await drop_database(server, databases)
+            seats = await shop.seats()
+            products[name] = seats.product_id
+            price = a_rate(seats, price_micros=plan.dollars * CREDIT, frequency=frequency)
+            await shop.add(sells.rate_card, price)
+        await ledger.tell_product("prd_assistant")
+        usage = a_usage_rate(credit_type_id=sells.credits.credit_type_id)
+        await ledger.tell_card(usage, rate_card_id=sells.rate_card.rate_card_id, version=100)
+        yield SeatsCo(
+            desk=Desk(contract.stub, sells),
+            contract=contract,
+            ledger=ledger,
+            front=front,
+            clock=clock,
+            products=products,
+        )
 
 
 @dataclass(slots=True)

@@ -3,8 +3,7 @@
 
 import ast
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -23,7 +22,7 @@ from tests.simulation.usage_model import Book
 from tests.simulation.usage_model_prices import DAY, NEVER, UNIT
 from tests.simulation.usage_world import TICK, UsageWorld
 from tests.support.ledger import AI, CREDIT, JULY
-from tests.support.postgres import Databases, PostgresServer, drop_database, make_database
+from tests.support.postgres import PostgresServer, own_database
 
 STEPS_EACH = 40
 # Below 10, Hypothesis draws each example independently.
@@ -282,7 +281,7 @@ async def _shuffled(
     server: PostgresServer, drawn: list[dict[str, Any]], random: Random, batch_size: int
 ) -> None:
     """Record events in two halves, the second one later, each in many calls at once; a third of them is sent twice."""
-    async with _own_databases(server) as databases, UsageWorld.opened(databases) as world:
+    async with own_database(server) as databases, UsageWorld.opened(databases) as world:
         world.wait_until(JULY + 2 * DAY)
         events = [
             _event(world, one | {"again": None, "hold": "", "customer": one["customer"] or "acme"})
@@ -303,21 +302,12 @@ async def _shuffled(
 
 
 async def _lived(server: PostgresServer, drawn: list[tuple[Step, timedelta]]) -> None:
-    async with _own_databases(server) as databases, UsageWorld.opened(databases) as world:
+    async with own_database(server) as databases, UsageWorld.opened(databases) as world:
         for number, ((kind, parts), pause) in enumerate(drawn):
             world.wait_until(world.now + pause)
             await _do(world, kind, dict(parts))
             await world.looks.agree(number % 2)
         await world.replicas[0].assert_adds_up()
-
-
-@asynccontextmanager
-async def _own_databases(server: PostgresServer) -> AsyncIterator[Databases]:
-    made = await make_database(server)
-    try:
-        yield made
-    finally:
-        await drop_database(server, made)
 
 
 @pytest.mark.parametrize("part", [usage_model, usage_model_customers, usage_model_prices, usage_model_sums])

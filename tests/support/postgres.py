@@ -14,7 +14,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -119,9 +119,18 @@ def postgres_server(pytestconfig: pytest.Config) -> Iterator[PostgresServer]:
 
 @pytest.fixture
 async def databases(postgres_server: PostgresServer) -> AsyncIterator[Databases]:
-    made = await make_database(postgres_server)
-    yield made
-    await drop_database(postgres_server, made)
+    async with own_database(postgres_server) as made:
+        yield made
+
+
+@asynccontextmanager
+async def own_database(on: PostgresServer) -> AsyncIterator[Databases]:
+    """A copy of the template for the length of the block."""
+    made = await make_database(on)
+    try:
+        yield made
+    finally:
+        await drop_database(on, made)
 
 
 @contextmanager
