@@ -26,7 +26,7 @@ class Scale:
     rounds: of each series. seconds: measured window of a round. warm_seconds: warm-up before it. spread: customers over
     which calls are spread. batch_items: debits in a batch (P7). entries: of the long history of P10, P12 and P18, 100
     per customer. races: of P13. race_calls: the calls that each grant of a race pays for. events: seat changes and
-    crossings of P14. lines: of the file of P17.
+    crossings of P14 and P22. lines: of the file of P17. endpoints and deliveries: of P22, one endpoint of ten hangs.
     """
 
     rounds: int = 5
@@ -39,6 +39,8 @@ class Scale:
     races: int = 5
     race_calls: int = 200
     lines: int = 1_000_000
+    endpoints: int = 100
+    deliveries: int = 10_000
 
     @property
     def history_customers(self) -> int:

@@ -65,6 +65,7 @@ class Client:
     def __init__(self) -> None:
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._calls: list[Call] = []
+        self._interval_seconds = 0.0
         self._connection: Any = None
 
     async def prepare(self, load: Load) -> None:
@@ -72,6 +73,7 @@ class Client:
         if load.kind is Kind.COMMIT:
             self._calls = [await self._commit(load.database_url)] * load.in_flight
             return
+        self._interval_seconds = load.in_flight / load.per_second if load.per_second else 0.0
         tails = _tails(load.kind, load.customers, seat_ids(load.seats) or USERS)
         for address in load.addresses:
             if address not in self._channels:
@@ -90,7 +92,19 @@ class Client:
         cpu: list[float] = []
         for edge in (begin, end):
             loop.call_later(edge - time.monotonic(), lambda: cpu.append(_cpu_seconds()))
-        await asyncio.gather(*(_closed_loop(call, tally, begin, end) for call in self._calls))
+        await asyncio.gather(
+            *(
+                _closed_loop(
+                    call,
+                    tally,
+                    begin,
+                    end,
+                    first=start + number / len(self._calls) * self._interval_seconds,
+                    interval=self._interval_seconds,
+                )
+                for number, call in enumerate(self._calls)
+            )
+        )
         await asyncio.sleep(max(0.0, end - time.monotonic()) + 0.001)
         tally.cpu_seconds = cpu[1] - cpu[0]
         return tally
@@ -109,9 +123,18 @@ class Client:
         return commit
 
 
-async def _closed_loop(call: Call, tally: Tally, begin: float, end: float) -> None:
+async def _closed_loop(
+    call: Call, tally: Tally, begin: float, end: float, *, first: float, interval: float
+) -> None:
+    """Call until `end`: at `first` and then every `interval` seconds, or one call after the other if that is 0."""
     clock = time.monotonic
+    due = first
     while (asked := clock()) < end:
+        if interval:
+            if due > asked:
+                await asyncio.sleep(due - asked)
+                asked = clock()
+            due += interval
         try:
             is_as_expected = await call()
         except grpc.aio.AioRpcError as error:

@@ -53,6 +53,7 @@ class Load:
 
     addresses: called round robin. customers: each call is for a random one of them. seats: of one customer, each call
     is of a random one of so many seats; 0: of a user.
+    per_second: calls in total, as far as the server keeps up; 0: each call follows the one before at once.
     database_url: for COMMIT, which calls no server. secured None: plaintext.
     """
 
@@ -62,6 +63,7 @@ class Load:
     customers: tuple[str, ...] = ()
     items: int = 1
     seats: int = 0
+    per_second: float = 0.0
     database_url: str = ""
     secured: Secured | None = None
 
@@ -137,7 +139,7 @@ class Generator:
             for number in range(len(self._clients))
         ]
         clients = [(client, share) for client, share in zip(self._clients, shares, strict=True) if share]
-        await asyncio.gather(*(client.prepare(load, share) for client, share in clients))
+        await asyncio.gather(*(client.prepare(load, share, of=load.in_flight) for client, share in clients))
         start = time.monotonic() + START_DELAY_SECONDS
         window = (start + self.warm_seconds, start + self.warm_seconds + self.seconds)
         told, spent = await asyncio.gather(
@@ -171,8 +173,10 @@ class _Client:
         self._process.stdin.close()
         await self._process.wait()
 
-    async def prepare(self, load: Load, in_flight: int) -> None:
-        await self._ask({**asdict(load), "in_flight": in_flight})
+    async def prepare(self, load: Load, in_flight: int, *, of: int) -> None:
+        """Prepare its share of a load: so many calls in flight of all of them."""
+        per_second = load.per_second * in_flight / of
+        await self._ask({**asdict(load), "in_flight": in_flight, "per_second": per_second})
 
     async def carry_out(self, start: float, begin: float, end: float) -> dict[str, Any]:
         return await self._ask({"start": start, "begin": begin, "end": end})

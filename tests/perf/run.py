@@ -16,6 +16,7 @@ from tests.perf import (
     unary,
     usage,
     usage_reads,
+    webhooks,
 )
 from tests.perf.bench import Bench, Scale
 from tests.perf.database import Databases
@@ -42,6 +43,7 @@ MEASUREMENTS: Mapping[tuple[str, ...], Measurement] = {
     ("P19",): authentication.tokens_and_tls,
     ("P20",): overload.overload,
     ("P21",): seats.named_seats,
+    ("P22",): webhooks.crossings_and_hanging_endpoints,
 }
 
 

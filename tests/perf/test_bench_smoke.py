@@ -123,6 +123,24 @@ async def test_reads_of_usage_are_measured_on_a_history_that_adds_up(
     assert all(milliseconds > 0 for milliseconds in measured["value"].values())
 
 
+async def test_webhooks_are_measured_and_none_is_missing_beside_endpoints_that_hang(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    scale = replace(TINY, events=4, endpoints=10, deliveries=50)
+
+    measured = (await _measured(postgres_server, tmp_path, ("P22",), scale))["P22"]
+
+    assert "not_measured" not in measured["detail"], measured["detail"]
+    assert measured["detail"]["audit"]["is_consistent"]
+    assert measured["detail"]["idle"]["count"] == 4
+    assert measured["detail"]["loaded"]["count"] >= 4
+    assert measured["detail"]["loaded"]["debits_per_second"] > 0
+    # 5 customers; then 9 of 10 endpoints answer.
+    assert measured["detail"]["all_answer"]["count"] == 50
+    assert measured["detail"]["some_hang"]["count"] == 45
+    assert all(value > 0 for value in measured["value"].values())
+
+
 def _assert_exact(audit: dict[str, Any]) -> None:
     assert audit["told_micros"] == audit["stored_micros"] > 0
     assert audit["unknown_micros"] == audit["refused_calls"] == 0
