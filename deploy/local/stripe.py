@@ -37,6 +37,7 @@ SECURE_CARD: Final = "4000002500003155"  # asks for 3-D Secure
 AMOUNT_MIN: Final = 50  # US cents
 WEBHOOK_SECRET: Final = "whsec_of_the_stand_in"
 START_SECONDS_MAX = 20.0
+POST_SECONDS_MAX = 20.0  # an answer may be late on a busy machine
 IDLE_SECONDS = 3_600  # a fault that a test has not asked for would be one more
 _AUTHORIZATION: Final = {"Authorization": f"Bearer {API_KEY}"}
 _EVENTS: Final = {
@@ -186,7 +187,7 @@ class StripeStandIn:
         """Post an event to the webhook, signed at an instant (Unix seconds; None: now). Returns the status code."""
         body = json.dumps(event)
         signed = stripe.WebhookSignature.generate_signature_header(body, secret, at or int(time.time()))
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=POST_SECONDS_MAX) as http:
             answer = await http.post(self.webhook_url, content=body, headers={"Stripe-Signature": signed})
         return answer.status_code
 
