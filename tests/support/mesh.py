@@ -154,13 +154,14 @@ def process_mesh(
     addresses: Mapping[str, str] | None = None,
     access: Secured | None = None,
     payments: Mapping[str, str] = NO_PAYMENTS,
+    sandbox_start_time: datetime = JUNE,
 ) -> ProcessMesh:
     """Return four processes in sandbox mode, on free ports unless addresses are given; not started yet."""
     return ProcessMesh(
         databases.urls,
         addresses=addresses or mesh.addresses(None),
         log_folder=folder,
-        sandbox_start_time=JUNE,
+        sandbox_start_time=sandbox_start_time,
         secret_keys=SECRET_KEYS,
         access=access,
         payments=payments,
