@@ -15,6 +15,7 @@ class DenialReason(StrEnum):
     CUSTOMER_SUSPENDED = "CUSTOMER_SUSPENDED"
     NOT_ENTITLED = "NOT_ENTITLED"
     SEAT_NOT_ASSIGNED = "SEAT_NOT_ASSIGNED"
+    TOO_MANY_IN_FLIGHT = "TOO_MANY_IN_FLIGHT"
     SPEND_CAP_REACHED = "SPEND_CAP_REACHED"
     INSUFFICIENT_CREDITS = "INSUFFICIENT_CREDITS"
     UNKNOWN = "UNKNOWN"  # a reason that is newer than this client
@@ -33,10 +34,28 @@ class ReachedCap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FullCap:
+    """The concurrency cap that denied a call: as many holds are open as it allows.
+
+    group_key, group_value, product: what it limits; all empty for the whole customer. free_time: when one more is
+    allowed at the latest, because holds expire; None: not by expiry.
+    """
+
+    concurrency_cap_id: str
+    group_key: str
+    group_value: str
+    product: str
+    holds_max: int
+    open_holds: int
+    free_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Denial:
     """The Ledger denied the AI call: do not make it. Nothing is held; a repeated request is decided again.
 
     affordable, affordable_credits: what credits and caps would allow now. reached_cap: set for SPEND_CAP_REACHED.
+    full_cap: set for TOO_MANY_IN_FLIGHT.
     """
 
     reason: DenialReason
@@ -45,6 +64,7 @@ class Denial:
     affordable_credits: Credits
     credit_type_id: str
     reached_cap: ReachedCap | None = None
+    full_cap: FullCap | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from grpc.aio import AioRpcError
 from meshkit.errors import FieldViolation
 from meshkit.quantity import Credits, Quantity
 from purser_client.amounts import text_of
-from purser_client.answers import Denial, DenialReason
+from purser_client.answers import Denial, DenialReason, FullCap
 
 # The metadata key under which gRPC servers send a google.rpc.Status with its details.
 DETAILS_KEY = "grpc-status-details-bin"
@@ -57,6 +57,8 @@ class Denied(PurserError):
 
 
 def _text_of_cap(denial: Denial) -> str:
+    if denial.full_cap is not None:
+        return _text_of_full_cap(denial.full_cap)
     cap = denial.reached_cap
     if cap is None:
         return ""
@@ -64,6 +66,12 @@ def _text_of_cap(denial: Denial) -> str:
         f"; {cap.group_key} {cap.group_value!r} has used {text_of(cap.used)} of {text_of(cap.limit)} credits,"
         f" and can go on at {cap.reset_time.isoformat()}"
     )
+
+
+def _text_of_full_cap(cap: FullCap) -> str:
+    subject = f"{cap.group_key} {cap.group_value!r}" if cap.group_key else cap.product or "the customer"
+    later = "" if cap.free_time is None else f", and can open one more at {cap.free_time.isoformat()}"
+    return f"; {subject} has {cap.open_holds} of {cap.holds_max} holds open{later}"
 
 
 class LedgerFault(PurserError):

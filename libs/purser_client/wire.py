@@ -18,6 +18,7 @@ from purser_client.answers import (
     DebitResult,
     Denial,
     DenialReason,
+    FullCap,
     GrantBalance,
     LedgerHold,
     LineResult,
@@ -142,6 +143,7 @@ def denial_from_wire(response: pb.AuthorizeResponse | pb.DebitResponse) -> Denia
         affordable_credits=Credits(response.affordable_credits_micros),
         credit_type_id=response.credit_type_id,
         reached_cap=_reached_cap_from_wire(response),
+        full_cap=_full_cap_from_wire(response) if isinstance(response, pb.AuthorizeResponse) else None,
     )
 
 
@@ -169,6 +171,21 @@ def _reached_cap_from_wire(
         limit=Credits(cap.limit_micros),
         used=Credits(cap.used_micros),
         reset_time=time_from_wire(cap.window_end_time),
+    )
+
+
+def _full_cap_from_wire(response: pb.AuthorizeResponse) -> FullCap | None:
+    if not response.HasField("reached_concurrency_cap"):
+        return None
+    cap = response.reached_concurrency_cap
+    return FullCap(
+        concurrency_cap_id=cap.concurrency_cap_id,
+        group_key=cap.group_key,
+        group_value=cap.group_value,
+        product=cap.product_id,
+        holds_max=cap.holds_max,
+        open_holds=cap.open_holds,
+        free_time=time_from_wire(cap.free_time) if cap.HasField("free_time") else None,
     )
 
 

@@ -32,6 +32,7 @@ from services.ledger.operations.credits.reports import Reports
 from services.ledger.operations.credits.seat_balances import SeatBalances
 from services.ledger.operations.credits.settlement import Settlement
 from services.ledger.operations.gate.caps import SpendCaps
+from services.ledger.operations.gate.concurrency_caps import ConcurrencyCaps
 from services.ledger.operations.gate.explanations import Explanations
 from services.ledger.operations.gate.gate import Gate, GateLane, gate_lane
 from services.ledger.operations.plan_changes import PlanChanges
@@ -183,6 +184,7 @@ def _operations(
         grants=Grants(store=store, clock=clock, ids=ids, relay=relay),
         refunds=Refunds(store=store, clock=clock, ids=ids, relay=relay),
         caps=SpendCaps(store=store, clock=clock, ids=ids),
+        concurrency_caps=ConcurrencyCaps(store=store, clock=clock, ids=ids),
         corrections=Corrections(store=store, clock=clock, ids=ids, relay=relay),
         rerates=Rerates(store=store, clock=clock, ids=ids),
         usage=UsageReads(store=store, summing=summing, clock=clock),

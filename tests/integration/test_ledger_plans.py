@@ -28,6 +28,7 @@ from services.ledger.domain.credits.grant import (
 from services.ledger.domain.credits.unit_of_work import AccountSelection, Change, NewResponse
 from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate.in_flight import WHOLE_CUSTOMER, ConcurrencyCap
 from services.ledger.domain.gate.spend_cap import SpendCapRemoval
 from services.ledger.domain.retention import places_at
 from services.ledger.domain.usage.commands import RecordedUsage, UsageName, UsageSource
@@ -46,6 +47,7 @@ from services.ledger.store.credits.reports import Reports
 from services.ledger.store.credits.snapshot import read_snapshot
 from services.ledger.store.credits.verification import verify
 from services.ledger.store.credits.writing import write_changes
+from services.ledger.store.gate.concurrency_caps import read_in_flight
 from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
 from services.ledger.store.usage.contract_usage import ContractUsages
@@ -280,6 +282,21 @@ async def test_the_last_50_entries_are_read_from_the_end_of_the_pools_index(reco
     assert await _reads(recording) == {"entries_pkey"}
     (plan,) = await recording.plans()
     assert [node["Node Type"] for node in _nodes(plan)] == ["Limit", "Index Scan"]
+
+
+async def test_open_holds_are_read_by_the_index_of_those_that_are_held(recording: Recording) -> None:
+    await recording.execute(
+        "UPDATE ledger.holds SET state = 'HELD' WHERE customer_id = 'cus_0007' AND hold_id > 'hld_0195'"
+    )
+    recording.asked.clear()
+    cap = ConcurrencyCap(
+        concurrency_cap_id="ccp_1", credit_type_id=AI, subject=WHOLE_CUSTOMER, holds_max=9, create_time=JUNE
+    )
+
+    found = await read_in_flight(recording, {(ACME, AI): {WHOLE_CUSTOMER: cap}})
+
+    assert len(found[ACME, AI][WHOLE_CUSTOMER]) == 5
+    assert await _reads(recording) == {"holds_held_idx"}
 
 
 async def test_a_grants_entries_are_read_by_the_grants_index(recording: Recording) -> None:

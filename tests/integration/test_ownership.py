@@ -86,6 +86,7 @@ UNKNOWN = {
     "alert_id": "alr_00000000000000000000000000",
     "grant_id": "grt_00000000000000000000000000",
     "spend_cap_id": "cap_00000000000000000000000000",
+    "concurrency_cap_id": "ccp_00000000000000000000000000",
     "plan_change_id": "pch_00000000000000000000000000",
     "seat_change_id": "chg_00000000000000000000000000",
 }
@@ -143,6 +144,14 @@ async def things_of(acme: Acme, customer_id: str, signed: contract.Contract) -> 
             window=admin.CAP_WINDOW_BILLING_PERIOD,
         )
     )
+    busy = await stubs.ledger_admin.SetConcurrencyCap(
+        admin.SetConcurrencyCapRequest(
+            request_id=f"busy-{number}",
+            customer=customer_id,
+            credit_type_id=acme.offer.ai_credits,
+            holds_max=100,
+        )
+    )
     small = contract.SubscriptionTerms(
         product_id=acme.offer.team_plan,
         billing_frequency=contract.BILLING_FREQUENCY_MONTHLY,
@@ -187,6 +196,7 @@ async def things_of(acme: Acme, customer_id: str, signed: contract.Contract) -> 
         "alert_id": watched.alert.alert_id,
         "grant_id": grants.grants[0].grant_id,
         "spend_cap_id": capped.spend_cap.spend_cap_id,
+        "concurrency_cap_id": busy.concurrency_cap.concurrency_cap_id,
         "plan_change_id": changed.plan_change.plan_change_id,
         "seat_change_id": scheduled.seat_change.seat_change_id,
     }

@@ -75,6 +75,27 @@ async def test_of_fifty_calls_of_one_user_exactly_the_cap_is_allowed(replicas: l
     await replicas[0].assert_adds_up()
 
 
+async def test_of_twenty_calls_at_once_exactly_as_many_as_the_concurrency_cap_are_allowed(
+    replicas: list[RunningLedger],
+) -> None:
+    await replicas[0].set_concurrency_cap(5, group_key="user_id", group_value="ann")
+
+    answers = await _ask_at_once(replicas, 20, 1, user="ann")
+    others = await _ask_at_once(replicas, 20, 2, user="bob")
+
+    held = [answer.hold_id for answer in answers if answer.decision == ALLOWED]
+    assert len(held) == 5
+    refused = {answer.denial_reason for answer in answers if answer.decision == DENIED}
+    assert refused == {pb.DENIAL_REASON_TOO_MANY_IN_FLIGHT}
+    assert {answer.decision for answer in others} == {ALLOWED}
+    await asyncio.gather(
+        *(replicas[number % 2].capture(hold_id) for number, hold_id in enumerate(held[:3], 1))
+    )
+    again = await _ask_at_once(replicas, 20, 3, user="ann")
+    assert [answer.decision for answer in again].count(ALLOWED) == 3
+    await replicas[0].assert_adds_up()
+
+
 async def test_fifty_copies_of_one_request_make_one_hold(replicas: list[RunningLedger]) -> None:
     answers = await asyncio.gather(
         *(replicas[number % 2].authorize(7, request_id="one-call") for number in range(50))

@@ -823,6 +823,11 @@ async def fill_ledger(ask: Ask) -> None:
         "SetSpendCap", **pool, group_key="user_id", limit_micros=str(900 * CREDIT), window="CAP_WINDOW_DAY"
     )
     await ask("RemoveSpendCap", customer="acme", spend_cap_id=cap["spend_cap"]["spend_cap_id"])
+    busy = await ask("SetConcurrencyCap", **pool, group_key="user_id", group_value="bob", holds_max=2)
+    await ask("SetConcurrencyCap", **pool, holds_max=100)
+    await ask("SetConcurrencyCap", **pool, product_id="prd_assistant", holds_max=50)
+    busy_id = busy["concurrency_cap"]["concurrency_cap_id"]
+    await ask("RemoveConcurrencyCap", customer="acme", concurrency_cap_id=busy_id)
     used = {"customer": "acme", "product_id": "prd_assistant"}
     by_ann = {"group_values": {"user_id": "ann", "team": "red", "feature": "chat"}}
 

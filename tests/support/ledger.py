@@ -347,6 +347,26 @@ class RunningLedger:
         }
         await self.admin.RemoveSpendCap(apb.RemoveSpendCapRequest(**(asked | more)))  # type: ignore[arg-type]
 
+    async def set_concurrency_cap(self, holds_max: int, **more: object) -> apb.ConcurrencyCap:
+        """Cap the open holds of acme; `more` says of which group value or product, and overrides fields."""
+        asked: dict[str, object] = {
+            "request_id": self.request_id(),
+            "customer": "acme",
+            "credit_type_id": AI,
+            "holds_max": holds_max,
+        }
+        request = apb.SetConcurrencyCapRequest(**(asked | more))  # type: ignore[arg-type]
+        return (await self.admin.SetConcurrencyCap(request)).concurrency_cap
+
+    async def lift_concurrency_cap(self, concurrency_cap_id: str, **more: object) -> None:
+        asked: dict[str, object] = {
+            "request_id": self.request_id(),
+            "customer": "acme",
+            "concurrency_cap_id": concurrency_cap_id,
+        }
+        request = apb.RemoveConcurrencyCapRequest(**(asked | more))  # type: ignore[arg-type]
+        await self.admin.RemoveConcurrencyCap(request)
+
     async def watch(self, threshold: int, **more: object) -> peer_pb.WatchThresholdResponse:
         """Watch acme's balance for alr_1, with a threshold in whole credits; `more` overrides fields."""
         asked: dict[str, object] = {

@@ -274,6 +274,16 @@ class SpendCapNotFound(NotFound):
         super().__init__(f"this customer has no spend cap {spend_cap_id!r}", spend_cap_id=spend_cap_id)
 
 
+class ConcurrencyCapNotFound(NotFound):
+    reason = "CONCURRENCY_CAP_NOT_FOUND"
+
+    def __init__(self, *, concurrency_cap_id: str) -> None:
+        super().__init__(
+            f"this customer has no concurrency cap {concurrency_cap_id!r}",
+            concurrency_cap_id=concurrency_cap_id,
+        )
+
+
 class GroupKeyUnknown(FailedPrecondition):
     reason = "GROUP_KEY_UNKNOWN"
 

@@ -16,6 +16,7 @@ from services.ledger.domain.gate.decision import (
     Extended,
     Released,
 )
+from services.ledger.domain.gate.in_flight import ConcurrencyCapRemoval, CustomerConcurrencyCap
 from services.ledger.domain.gate.spend_cap import CustomerSpendCap, SpendCapRemoval
 from services.ledger.domain.usage.commands import CorrectedUsage
 from services.ledger.domain.usage.event import EventResult
@@ -36,5 +37,7 @@ Response = (
     | RefundReversed
     | CustomerSpendCap
     | SpendCapRemoval
+    | CustomerConcurrencyCap
+    | ConcurrencyCapRemoval
     | CorrectedUsage
 )

@@ -10,6 +10,7 @@ from services.ledger.operations.credits.refunds import Refunds
 from services.ledger.operations.credits.reports import Reports
 from services.ledger.operations.credits.seat_balances import SeatBalances
 from services.ledger.operations.gate.caps import SpendCaps
+from services.ledger.operations.gate.concurrency_caps import ConcurrencyCaps
 from services.ledger.operations.gate.explanations import Explanations
 from services.ledger.operations.gate.gate import Gate
 from services.ledger.operations.plan_changes import PlanChanges
@@ -36,6 +37,7 @@ class Operations:
     grants: Grants
     refunds: Refunds
     caps: SpendCaps
+    concurrency_caps: ConcurrencyCaps
     intake: Intake
     corrections: Corrections
     imports: Imports

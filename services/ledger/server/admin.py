@@ -10,7 +10,7 @@ from purser.ledger.v1 import ledger_admin_pb2_grpc
 from services.ledger.operations import Operations
 from services.ledger.wire.copies import repairs
 from services.ledger.wire.credits import grants, refunds, reports
-from services.ledger.wire.gate import caps
+from services.ledger.wire.gate import caps, concurrency_caps
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["LedgerAdminService"].full_name
 
@@ -56,6 +56,27 @@ class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
         command = caps.remove_from_wire(request)
         await self._do.caps.remove(command)
         return pb.RemoveSpendCapResponse()
+
+    async def SetConcurrencyCap(
+        self, request: pb.SetConcurrencyCapRequest, context: Context
+    ) -> pb.SetConcurrencyCapResponse:
+        command = concurrency_caps.set_from_wire(request)
+        cap = await self._do.concurrency_caps.set(command)
+        return concurrency_caps.set_to_wire(cap)
+
+    async def RemoveConcurrencyCap(
+        self, request: pb.RemoveConcurrencyCapRequest, context: Context
+    ) -> pb.RemoveConcurrencyCapResponse:
+        command = concurrency_caps.remove_from_wire(request)
+        await self._do.concurrency_caps.remove(command)
+        return pb.RemoveConcurrencyCapResponse()
+
+    async def ListConcurrencyCaps(
+        self, request: pb.ListConcurrencyCapsRequest, context: Context
+    ) -> pb.ListConcurrencyCapsResponse:
+        customer, page = concurrency_caps.list_from_wire(request)
+        rows = await self._do.concurrency_caps.list(customer, page)
+        return concurrency_caps.list_to_wire(rows, page, customer)
 
     async def ListSeatBalances(
         self, request: pb.ListSeatBalancesRequest, context: Context

@@ -41,6 +41,7 @@ from services.ledger.store.credits.snapshot import read_snapshot
 from services.ledger.store.credits.verification import verify
 from services.ledger.store.credits.writing import write_changes, write_extras
 from services.ledger.store.gate.caps import Caps
+from services.ledger.store.gate.concurrency_caps import ConcurrencyCaps
 from services.ledger.store.gate.standings import Standings
 from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
@@ -89,6 +90,7 @@ class Transaction:
         self.copy_repairs = CopyRepairs(connection, self.audit)
         self.watch_sweeps = WatchSweeps(connection)
         self.caps = Caps(connection)
+        self.concurrency_caps = ConcurrencyCaps(connection)
         self.reports = Reports(connection)
         self.retention = Retention(connection)
         self.events = UsageEvents(connection)

@@ -21,6 +21,7 @@ from services.ledger.domain.gate.decision import (
     Extended,
     Released,
 )
+from services.ledger.domain.gate.in_flight import ConcurrencyCapRemoval, CustomerConcurrencyCap
 from services.ledger.domain.gate.spend_cap import CustomerSpendCap, SpendCapRemoval
 from services.ledger.domain.rating.dimensions import Dimension
 from services.ledger.domain.rating.metric import PropertyFilter
@@ -149,6 +150,8 @@ RESPONSES: Final = Formats[Response](
     ),
     Format("CustomerSpendCap", CustomerSpendCap),
     Format("SpendCapRemoval", SpendCapRemoval),
+    Format("CustomerConcurrencyCap", CustomerConcurrencyCap),
+    Format("ConcurrencyCapRemoval", ConcurrencyCapRemoval),
     Format("CorrectedUsage", CorrectedUsage),
     Format("AdjustedBalance", AdjustedBalance),
     Format("PlanChanged", PlanChanged),

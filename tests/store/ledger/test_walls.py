@@ -80,6 +80,10 @@ WALLS = {
     ],
     "spends and caps": [
         "UPDATE ledger.spends SET held_micros = -1",
+        "INSERT INTO ledger.concurrency_caps VALUES ('cus_nobody', 'ccp_1', 'crt_ai', 'k', '', 1, now())",
+        "INSERT INTO ledger.concurrency_caps VALUES ('cus_acme', 'ccp_1', 'crt_ai', 'k', '', -1, now())",
+        "INSERT INTO ledger.concurrency_caps VALUES ('cus_acme', 'ccp_1', 'crt_ai', 'k', '', 1, now()),"
+        " ('cus_acme', 'ccp_2', 'crt_ai', 'k', '', 2, now())",
         "UPDATE ledger.spends SET period_spent_micros = -1",
         "UPDATE ledger.spends SET day_spent_micros = -1",
         "INSERT INTO ledger.spend_caps VALUES ('cus_nobody', 'crt_ai', 'k', '', 'cap_1', 1, 'DAY', now())",

@@ -54,7 +54,7 @@ from services.ledger.domain.crossings.watch import Crossing, LevelCrossing
 from services.ledger.domain.responses import Response
 from services.ledger.wire.copies import plan_changes, repairs
 from services.ledger.wire.credits import grants, refunds
-from services.ledger.wire.gate import caps, gate
+from services.ledger.wire.gate import caps, concurrency_caps, gate
 from services.ledger.wire.usage import corrections, rerates
 from tests.support.any_rpc import request_of
 from tests.support.golden import (
@@ -130,6 +130,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "RefundTopUp": top_up_refunds.refund_from_wire,
     "ReverseRefund": refunds.reversal_from_wire,
     "Release": gate.release_from_wire,
+    "RemoveConcurrencyCap": concurrency_caps.remove_from_wire,
     "RemoveSpendCap": caps.remove_from_wire,
     "EnableWebhookEndpoint": endpoints.enable_from_wire,
     "TestWebhookEndpoint": endpoints.test_from_wire,
@@ -151,6 +152,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "SetCustomerAliases": customers.set_aliases_from_wire,
     "SetOveragePolicy": contracts.set_overage_from_wire,
     "SetSellerDetails": parties.set_seller_from_wire,
+    "SetConcurrencyCap": concurrency_caps.set_from_wire,
     "SetSpendCap": caps.set_from_wire,
     "SuspendCustomer": customers.suspend_from_wire,
     "UnarchiveCustomer": customers.unarchive_from_wire,
@@ -283,6 +285,7 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "RefundGrant",
         "RefundInvoicePayment",
         "RefundTopUp",
+        "RemoveConcurrencyCap",
         "ReverseRefund",
         "RepairAlertState",
         "RepairCopy",
@@ -299,6 +302,7 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "ResendRateCard",
         "SetAutoTopUp",
         "SetBillingDetails",
+        "SetConcurrencyCap",
         "SetInvoiceCollection",
         "SetOveragePolicy",
         "SetPaymentMethod",

@@ -8,6 +8,7 @@ from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ProductId
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
+from services.ledger.domain.gate.in_flight import WHOLE_CUSTOMER, ConcurrencyCap
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend
 from services.ledger.domain.gate.standing import CustomerRecord
 from services.ledger.operations.gate.cache import CustomerCache, CustomerState
@@ -275,6 +276,26 @@ def test_of_too_many_holds_none_is_remembered() -> None:
     assert known is not None
     assert not known.accounts[AI].holds
     assert set(known.accounts[AI].spends) == {ANN}
+
+
+def test_of_too_many_open_holds_that_a_cap_counts_none_is_remembered() -> None:
+    cap = ConcurrencyCap(
+        concurrency_cap_id="ccp_1", credit_type_id=AI, subject=ANN, holds_max=9, create_time=JUNE
+    )
+    cache = CustomerCache(holds_max=2)
+
+    def open_holds(count: int) -> Account:
+        expire_times = {HoldId(f"hld_{number}"): JULY for number in range(count)}
+        in_flight = {ANN: expire_times, WHOLE_CUSTOMER: expire_times}
+        return replace(a_pool(3), concurrency_caps={ANN: cap}, in_flight=in_flight)
+
+    learn(cache, open_holds(2))
+    known = cache.customer("acme")
+    assert known is not None
+    assert known.accounts[AI].in_flight is not None
+
+    cache.replace(open_holds(3))
+    assert known.accounts[AI].in_flight is None
 
 
 def test_no_hold_is_remembered_without_the_spends_that_its_end_is_counted_in() -> None:

@@ -134,6 +134,7 @@ def test_reasons_are_listed_in_the_order_of_the_checks() -> None:
         DenialReason.CUSTOMER_SUSPENDED,
         DenialReason.NOT_ENTITLED,
         DenialReason.SEAT_NOT_ASSIGNED,
+        DenialReason.TOO_MANY_IN_FLIGHT,
         DenialReason.SPEND_CAP_REACHED,
         DenialReason.INSUFFICIENT_CREDITS,
     ]

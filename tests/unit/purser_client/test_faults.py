@@ -18,6 +18,7 @@ from purser_client import (
     Denial,
     DenialReason,
     Denied,
+    FullCap,
     GateUnreachable,
     LedgerFault,
     Quantity,
@@ -150,5 +151,26 @@ def test_a_denial_says_what_would_be_allowed() -> None:
         "SPEND_CAP_REACHED: 30.5 credits are available; 30 of them, or 2 units, would be allowed;"
         " user_id 'user_1234' has used 970 of 1000 credits, and can go on at 2025-07-01T00:00:00+00:00"
     )
+    full = replace(
+        denied.denial,
+        reason=DenialReason.TOO_MANY_IN_FLIGHT,
+        full_cap=FullCap(
+            concurrency_cap_id="ccp_1",
+            group_key="user_id",
+            group_value="user_1234",
+            product="",
+            holds_max=5,
+            open_holds=5,
+            free_time=datetime(2025, 7, 1, tzinfo=UTC),
+        ),
+    )
+    assert str(Denied(full)).endswith(
+        "; user_id 'user_1234' has 5 of 5 holds open, and can open one more at 2025-07-01T00:00:00+00:00"
+    )
+    assert full.full_cap is not None
+    of_product = replace(
+        full.full_cap, group_key="", product="prd_1", holds_max=0, open_holds=0, free_time=None
+    )
+    assert str(Denied(replace(full, full_cap=of_product))).endswith("; prd_1 has 0 of 0 holds open")
     assert (denied.reason, denied.available) == (DenialReason.INSUFFICIENT_CREDITS, Credits.of("30.5"))
     assert (denied.affordable, denied.affordable_credits) == (Quantity.of(2), Credits.of(30))

@@ -258,6 +258,82 @@ class ListSpendCapsResponse(_message.Message):
     next_page_token: str
     def __init__(self, spend_caps: _Optional[_Iterable[_Union[SpendCap, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class ConcurrencyCap(_message.Message):
+    __slots__ = ("concurrency_cap_id", "customer_id", "credit_type_id", "group_key", "group_value", "product_id", "holds_max", "create_time")
+    CONCURRENCY_CAP_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    HOLDS_MAX_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    concurrency_cap_id: str
+    customer_id: str
+    credit_type_id: str
+    group_key: str
+    group_value: str
+    product_id: str
+    holds_max: int
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, concurrency_cap_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., product_id: _Optional[str] = ..., holds_max: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class SetConcurrencyCapRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "credit_type_id", "group_key", "product_id", "group_value", "holds_max")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
+    HOLDS_MAX_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    credit_type_id: str
+    group_key: str
+    product_id: str
+    group_value: str
+    holds_max: int
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., product_id: _Optional[str] = ..., group_value: _Optional[str] = ..., holds_max: _Optional[int] = ...) -> None: ...
+
+class SetConcurrencyCapResponse(_message.Message):
+    __slots__ = ("concurrency_cap",)
+    CONCURRENCY_CAP_FIELD_NUMBER: _ClassVar[int]
+    concurrency_cap: ConcurrencyCap
+    def __init__(self, concurrency_cap: _Optional[_Union[ConcurrencyCap, _Mapping]] = ...) -> None: ...
+
+class RemoveConcurrencyCapRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "concurrency_cap_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    CONCURRENCY_CAP_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    concurrency_cap_id: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., concurrency_cap_id: _Optional[str] = ...) -> None: ...
+
+class RemoveConcurrencyCapResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListConcurrencyCapsRequest(_message.Message):
+    __slots__ = ("customer", "page_size", "page_token")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    page_size: int
+    page_token: str
+    def __init__(self, customer: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListConcurrencyCapsResponse(_message.Message):
+    __slots__ = ("concurrency_caps", "next_page_token")
+    CONCURRENCY_CAPS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    concurrency_caps: _containers.RepeatedCompositeFieldContainer[ConcurrencyCap]
+    next_page_token: str
+    def __init__(self, concurrency_caps: _Optional[_Iterable[_Union[ConcurrencyCap, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
 class ListGrantsRequest(_message.Message):
     __slots__ = ("customer", "credit_type_id", "page_size", "page_token")
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]

@@ -68,6 +68,21 @@ class LedgerAdminServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSpendCapsRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSpendCapsResponse.FromString,
                 _registered_method=True)
+        self.SetConcurrencyCap = channel.unary_unary(
+                '/purser.ledger.v1.LedgerAdminService/SetConcurrencyCap',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetConcurrencyCapRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetConcurrencyCapResponse.FromString,
+                _registered_method=True)
+        self.RemoveConcurrencyCap = channel.unary_unary(
+                '/purser.ledger.v1.LedgerAdminService/RemoveConcurrencyCap',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveConcurrencyCapRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveConcurrencyCapResponse.FromString,
+                _registered_method=True)
+        self.ListConcurrencyCaps = channel.unary_unary(
+                '/purser.ledger.v1.LedgerAdminService/ListConcurrencyCaps',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListConcurrencyCapsRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListConcurrencyCapsResponse.FromString,
+                _registered_method=True)
         self.ListSeatBalances = channel.unary_unary(
                 '/purser.ledger.v1.LedgerAdminService/ListSeatBalances',
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSeatBalancesRequest.SerializeToString,
@@ -170,6 +185,31 @@ class LedgerAdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetConcurrencyCap(self, request, context):
+        """Sets the most holds that a group value, a product or the whole customer may have open at once, in one credit type. It
+        replaces the cap on the same subject. It counts from the next call on; holds that are open stay open. Idempotent by
+        request_id.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), PRODUCT_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveConcurrencyCap(self, request, context):
+        """Removes a concurrency cap. Idempotent by request_id; removing it again changes nothing.
+        Errors: CUSTOMER_NOT_FOUND, CONCURRENCY_CAP_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListConcurrencyCaps(self, request, context):
+        """Lists a customer's concurrency caps. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListSeatBalances(self, request, context):
         """Lists the seats of a customer that are assigned now, with the seat-scoped credits of each: by subscription, seat id and
         credit type. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
@@ -267,6 +307,21 @@ def add_LedgerAdminServiceServicer_to_server(servicer, server):
                     servicer.ListSpendCaps,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSpendCapsRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSpendCapsResponse.SerializeToString,
+            ),
+            'SetConcurrencyCap': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetConcurrencyCap,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetConcurrencyCapRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetConcurrencyCapResponse.SerializeToString,
+            ),
+            'RemoveConcurrencyCap': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveConcurrencyCap,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveConcurrencyCapRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveConcurrencyCapResponse.SerializeToString,
+            ),
+            'ListConcurrencyCaps': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListConcurrencyCaps,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListConcurrencyCapsRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListConcurrencyCapsResponse.SerializeToString,
             ),
             'ListSeatBalances': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSeatBalances,
@@ -475,6 +530,87 @@ class LedgerAdminService:
             '/purser.ledger.v1.LedgerAdminService/ListSpendCaps',
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSpendCapsRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSpendCapsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetConcurrencyCap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerAdminService/SetConcurrencyCap',
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetConcurrencyCapRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetConcurrencyCapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveConcurrencyCap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerAdminService/RemoveConcurrencyCap',
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveConcurrencyCapRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveConcurrencyCapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListConcurrencyCaps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerAdminService/ListConcurrencyCaps',
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListConcurrencyCapsRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListConcurrencyCapsResponse.FromString,
             options,
             channel_credentials,
             insecure,

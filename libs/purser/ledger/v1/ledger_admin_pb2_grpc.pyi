@@ -65,6 +65,18 @@ class LedgerAdminServiceStub:
     """
     ListSpendCaps: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListSpendCapsRequest, _ledger_admin_pb2.ListSpendCapsResponse]
     """Lists a customer's spend caps. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    SetConcurrencyCap: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetConcurrencyCapRequest, _ledger_admin_pb2.SetConcurrencyCapResponse]
+    """Sets the most holds that a group value, a product or the whole customer may have open at once, in one credit type. It
+    replaces the cap on the same subject. It counts from the next call on; holds that are open stay open. Idempotent by
+    request_id.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), PRODUCT_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
+    """
+    RemoveConcurrencyCap: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.RemoveConcurrencyCapRequest, _ledger_admin_pb2.RemoveConcurrencyCapResponse]
+    """Removes a concurrency cap. Idempotent by request_id; removing it again changes nothing.
+    Errors: CUSTOMER_NOT_FOUND, CONCURRENCY_CAP_NOT_FOUND (NOT_FOUND).
+    """
+    ListConcurrencyCaps: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListConcurrencyCapsRequest, _ledger_admin_pb2.ListConcurrencyCapsResponse]
+    """Lists a customer's concurrency caps. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ListSeatBalances: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListSeatBalancesRequest, _ledger_admin_pb2.ListSeatBalancesResponse]
     """Lists the seats of a customer that are assigned now, with the seat-scoped credits of each: by subscription, seat id and
     credit type. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
@@ -133,6 +145,18 @@ class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
     """
     ListSpendCaps: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListSpendCapsRequest, _ledger_admin_pb2.ListSpendCapsResponse]  # type: ignore[assignment]
     """Lists a customer's spend caps. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    SetConcurrencyCap: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetConcurrencyCapRequest, _ledger_admin_pb2.SetConcurrencyCapResponse]  # type: ignore[assignment]
+    """Sets the most holds that a group value, a product or the whole customer may have open at once, in one credit type. It
+    replaces the cap on the same subject. It counts from the next call on; holds that are open stay open. Idempotent by
+    request_id.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), PRODUCT_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
+    """
+    RemoveConcurrencyCap: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.RemoveConcurrencyCapRequest, _ledger_admin_pb2.RemoveConcurrencyCapResponse]  # type: ignore[assignment]
+    """Removes a concurrency cap. Idempotent by request_id; removing it again changes nothing.
+    Errors: CUSTOMER_NOT_FOUND, CONCURRENCY_CAP_NOT_FOUND (NOT_FOUND).
+    """
+    ListConcurrencyCaps: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListConcurrencyCapsRequest, _ledger_admin_pb2.ListConcurrencyCapsResponse]  # type: ignore[assignment]
+    """Lists a customer's concurrency caps. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ListSeatBalances: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListSeatBalancesRequest, _ledger_admin_pb2.ListSeatBalancesResponse]  # type: ignore[assignment]
     """Lists the seats of a customer that are assigned now, with the seat-scoped credits of each: by subscription, seat id and
     credit type. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
@@ -234,6 +258,36 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_admin_pb2.ListSpendCapsResponse, _abc.Awaitable[_ledger_admin_pb2.ListSpendCapsResponse]]:
         """Lists a customer's spend caps. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def SetConcurrencyCap(
+        self,
+        request: _ledger_admin_pb2.SetConcurrencyCapRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_admin_pb2.SetConcurrencyCapResponse, _abc.Awaitable[_ledger_admin_pb2.SetConcurrencyCapResponse]]:
+        """Sets the most holds that a group value, a product or the whole customer may have open at once, in one credit type. It
+        replaces the cap on the same subject. It counts from the next call on; holds that are open stay open. Idempotent by
+        request_id.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), PRODUCT_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def RemoveConcurrencyCap(
+        self,
+        request: _ledger_admin_pb2.RemoveConcurrencyCapRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_admin_pb2.RemoveConcurrencyCapResponse, _abc.Awaitable[_ledger_admin_pb2.RemoveConcurrencyCapResponse]]:
+        """Removes a concurrency cap. Idempotent by request_id; removing it again changes nothing.
+        Errors: CUSTOMER_NOT_FOUND, CONCURRENCY_CAP_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def ListConcurrencyCaps(
+        self,
+        request: _ledger_admin_pb2.ListConcurrencyCapsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_admin_pb2.ListConcurrencyCapsResponse, _abc.Awaitable[_ledger_admin_pb2.ListConcurrencyCapsResponse]]:
+        """Lists a customer's concurrency caps. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def ListSeatBalances(

@@ -28,6 +28,7 @@ class DenialReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DENIAL_REASON_SEAT_NOT_ASSIGNED: _ClassVar[DenialReason]
     DENIAL_REASON_SPEND_CAP_REACHED: _ClassVar[DenialReason]
     DENIAL_REASON_INSUFFICIENT_CREDITS: _ClassVar[DenialReason]
+    DENIAL_REASON_TOO_MANY_IN_FLIGHT: _ClassVar[DenialReason]
 
 class GrantKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -45,6 +46,7 @@ DENIAL_REASON_NOT_ENTITLED: DenialReason
 DENIAL_REASON_SEAT_NOT_ASSIGNED: DenialReason
 DENIAL_REASON_SPEND_CAP_REACHED: DenialReason
 DENIAL_REASON_INSUFFICIENT_CREDITS: DenialReason
+DENIAL_REASON_TOO_MANY_IN_FLIGHT: DenialReason
 GRANT_KIND_UNSPECIFIED: GrantKind
 GRANT_KIND_INCLUDED: GrantKind
 GRANT_KIND_TOP_UP: GrantKind
@@ -130,7 +132,7 @@ class AuthorizeRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., product_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., hold_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., allow_partial: _Optional[bool] = ..., properties: _Optional[_Mapping[str, str]] = ..., lines: _Optional[_Iterable[_Union[UsageLine, _Mapping]]] = ...) -> None: ...
 
 class AuthorizeResponse(_message.Message):
-    __slots__ = ("decision", "denial_reason", "hold_id", "held_micros", "held_quantity_micros", "credit_type_id", "available_micros", "affordable_quantity_micros", "affordable_credits_micros", "expire_time", "lines", "overage_held_micros", "reached_cap")
+    __slots__ = ("decision", "denial_reason", "hold_id", "held_micros", "held_quantity_micros", "credit_type_id", "available_micros", "affordable_quantity_micros", "affordable_credits_micros", "expire_time", "lines", "overage_held_micros", "reached_cap", "reached_concurrency_cap")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
     HOLD_ID_FIELD_NUMBER: _ClassVar[int]
@@ -144,6 +146,7 @@ class AuthorizeResponse(_message.Message):
     LINES_FIELD_NUMBER: _ClassVar[int]
     OVERAGE_HELD_MICROS_FIELD_NUMBER: _ClassVar[int]
     REACHED_CAP_FIELD_NUMBER: _ClassVar[int]
+    REACHED_CONCURRENCY_CAP_FIELD_NUMBER: _ClassVar[int]
     decision: Decision
     denial_reason: DenialReason
     hold_id: str
@@ -157,7 +160,8 @@ class AuthorizeResponse(_message.Message):
     lines: _containers.RepeatedCompositeFieldContainer[LineResult]
     overage_held_micros: int
     reached_cap: SpendCapUse
-    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., hold_id: _Optional[str] = ..., held_micros: _Optional[int] = ..., held_quantity_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_quantity_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lines: _Optional[_Iterable[_Union[LineResult, _Mapping]]] = ..., overage_held_micros: _Optional[int] = ..., reached_cap: _Optional[_Union[SpendCapUse, _Mapping]] = ...) -> None: ...
+    reached_concurrency_cap: ConcurrencyCapUse
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., hold_id: _Optional[str] = ..., held_micros: _Optional[int] = ..., held_quantity_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_quantity_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lines: _Optional[_Iterable[_Union[LineResult, _Mapping]]] = ..., overage_held_micros: _Optional[int] = ..., reached_cap: _Optional[_Union[SpendCapUse, _Mapping]] = ..., reached_concurrency_cap: _Optional[_Union[ConcurrencyCapUse, _Mapping]] = ...) -> None: ...
 
 class CaptureRequest(_message.Message):
     __slots__ = ("request_id", "customer", "hold_id", "quantity_micros", "credits_micros", "lines")
@@ -497,6 +501,24 @@ class Draw(_message.Message):
     amount_micros: int
     def __init__(self, grant_id: _Optional[str] = ..., amount_micros: _Optional[int] = ...) -> None: ...
 
+class ConcurrencyCapUse(_message.Message):
+    __slots__ = ("concurrency_cap_id", "group_key", "group_value", "product_id", "holds_max", "open_holds", "free_time")
+    CONCURRENCY_CAP_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    HOLDS_MAX_FIELD_NUMBER: _ClassVar[int]
+    OPEN_HOLDS_FIELD_NUMBER: _ClassVar[int]
+    FREE_TIME_FIELD_NUMBER: _ClassVar[int]
+    concurrency_cap_id: str
+    group_key: str
+    group_value: str
+    product_id: str
+    holds_max: int
+    open_holds: int
+    free_time: _timestamp_pb2.Timestamp
+    def __init__(self, concurrency_cap_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., product_id: _Optional[str] = ..., holds_max: _Optional[int] = ..., open_holds: _Optional[int] = ..., free_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class SpendCapUse(_message.Message):
     __slots__ = ("spend_cap_id", "group_key", "group_value", "limit_micros", "used_micros", "window_start_time", "window_end_time")
     SPEND_CAP_ID_FIELD_NUMBER: _ClassVar[int]
@@ -545,7 +567,7 @@ class DecisionLine(_message.Message):
     def __init__(self, product_id: _Optional[str] = ..., dimension_values: _Optional[_Mapping[str, str]] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., contract_id: _Optional[str] = ..., rate_id: _Optional[str] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., draws: _Optional[_Iterable[_Union[Draw, _Mapping]]] = ...) -> None: ...
 
 class GetDecisionResponse(_message.Message):
-    __slots__ = ("decision", "denial_reason", "credits_micros", "price_micros", "per_micros", "credit_type_id", "contract_id", "draws", "grants", "spend_caps", "decide_time", "expire_time", "available_micros", "rate_id", "lines", "overage_micros")
+    __slots__ = ("decision", "denial_reason", "credits_micros", "price_micros", "per_micros", "credit_type_id", "contract_id", "draws", "grants", "spend_caps", "decide_time", "expire_time", "concurrency_caps", "available_micros", "rate_id", "lines", "overage_micros")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
     CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
@@ -558,6 +580,7 @@ class GetDecisionResponse(_message.Message):
     SPEND_CAPS_FIELD_NUMBER: _ClassVar[int]
     DECIDE_TIME_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    CONCURRENCY_CAPS_FIELD_NUMBER: _ClassVar[int]
     AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
     RATE_ID_FIELD_NUMBER: _ClassVar[int]
     LINES_FIELD_NUMBER: _ClassVar[int]
@@ -574,11 +597,12 @@ class GetDecisionResponse(_message.Message):
     spend_caps: _containers.RepeatedCompositeFieldContainer[SpendCapUse]
     decide_time: _timestamp_pb2.Timestamp
     expire_time: _timestamp_pb2.Timestamp
+    concurrency_caps: _containers.RepeatedCompositeFieldContainer[ConcurrencyCapUse]
     available_micros: int
     rate_id: str
     lines: _containers.RepeatedCompositeFieldContainer[DecisionLine]
     overage_micros: int
-    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., credits_micros: _Optional[int] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., draws: _Optional[_Iterable[_Union[Draw, _Mapping]]] = ..., grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ..., spend_caps: _Optional[_Iterable[_Union[SpendCapUse, _Mapping]]] = ..., decide_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., available_micros: _Optional[int] = ..., rate_id: _Optional[str] = ..., lines: _Optional[_Iterable[_Union[DecisionLine, _Mapping]]] = ..., overage_micros: _Optional[int] = ...) -> None: ...
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., credits_micros: _Optional[int] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., draws: _Optional[_Iterable[_Union[Draw, _Mapping]]] = ..., grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ..., spend_caps: _Optional[_Iterable[_Union[SpendCapUse, _Mapping]]] = ..., decide_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., concurrency_caps: _Optional[_Iterable[_Union[ConcurrencyCapUse, _Mapping]]] = ..., available_micros: _Optional[int] = ..., rate_id: _Optional[str] = ..., lines: _Optional[_Iterable[_Union[DecisionLine, _Mapping]]] = ..., overage_micros: _Optional[int] = ...) -> None: ...
 
 class AuthorizeBatchRequest(_message.Message):
     __slots__ = ("items",)

@@ -39,6 +39,7 @@ from services.ledger.domain.credits.seats import (
 )
 from services.ledger.domain.crossings.watch import Crossing, LevelCrossing, Watch, WatchState
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
+from services.ledger.domain.gate.in_flight import ConcurrencyCap, InFlight, in_flight_after
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend, SpendCap
 from services.ledger.domain.rating.metric import UniqueValue
 from services.ledger.domain.totals import countable
@@ -64,6 +65,8 @@ class Account:
     pays_late: whether `grants` has the closed ones that can still pay for late usage.
     next_due_time: the first instant at which the clock alone changes the account; None: never.
     settled_time: everything that fell due up to this instant is written.
+    concurrency_caps: by subject. in_flight: the open holds of what they limit, known only while there are such caps;
+    None: they are too many to be cached.
     overage_caps: by contract, the most overage in a usage period; None: no limit. Contracts that never allowed overage
     are left out.
     seat_rules: which usage is paid by seats; empty for customers without seat-scoped credits.
@@ -90,6 +93,8 @@ class Account:
     pays_late: bool = False
     holds: Mapping[HoldId, Hold] = field(default_factory=dict)
     caps: tuple[SpendCap, ...] = ()
+    concurrency_caps: Mapping[GroupValue, ConcurrencyCap] = field(default_factory=dict)
+    in_flight: InFlight | None = field(default_factory=dict)
     overage_caps: Mapping[str, Credits | None] = field(default_factory=dict)
     spends: Mapping[GroupValue, Spend] = field(default_factory=dict)
     meters: Mapping[MeterKey, Meter] = field(default_factory=dict)
@@ -241,6 +246,8 @@ class Account:
             held = {hold.hold_id: hold for hold in holds}
             changes["holds"] = with_items(self.holds, held)
             changes["changed_holds"] = _behind(self.changed_holds, held)
+            if self.concurrency_caps and self.in_flight is not None:
+                changes["in_flight"] = in_flight_after(self.concurrency_caps, self.in_flight, held.values())
         if spends:
             changes["spends"] = with_items(self.spends, spends)
             changes["changed_spends"] = _behind(self.changed_spends, spends)

@@ -23,7 +23,7 @@ from services.ledger.domain.gate.decision import (
     Released,
 )
 from services.ledger.domain.gate.hold import HoldId
-from services.ledger.domain.gate.spend_cap import CapWindow
+from services.ledger.domain.gate.spend_cap import CapWindow, GroupValue
 
 Response_co = TypeVar("Response_co", covariant=True)
 
@@ -206,6 +206,28 @@ class RemoveSpendCap:
     fingerprint: bytes
     customer: str
     spend_cap_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetConcurrencyCap:
+    """Set the cap on the open holds of a subject; an empty value of a group key: of every value that has no cap."""
+
+    request_id: str
+    fingerprint: bytes
+    customer: str
+    credit_type_id: CreditTypeId
+    subject: GroupValue
+    holds_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveConcurrencyCap:
+    """Lift a concurrency cap."""
+
+    request_id: str
+    fingerprint: bytes
+    customer: str
+    concurrency_cap_id: str
 
 
 class RespondsWith(Protocol[Response_co]):

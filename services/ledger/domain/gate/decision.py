@@ -10,6 +10,7 @@ from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId
 from services.ledger.domain.credits.seats import POOL, Purse
 from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate.in_flight import InFlightUse, fullest
 from services.ledger.domain.gate.spend_cap import CapUse, tightest
 from services.ledger.domain.usage.meter import MeteredPrice
 
@@ -20,6 +21,7 @@ class DenialReason(Enum):
     CUSTOMER_SUSPENDED = "CUSTOMER_SUSPENDED"
     NOT_ENTITLED = "NOT_ENTITLED"
     SEAT_NOT_ASSIGNED = "SEAT_NOT_ASSIGNED"
+    TOO_MANY_IN_FLIGHT = "TOO_MANY_IN_FLIGHT"
     SPEND_CAP_REACHED = "SPEND_CAP_REACHED"
     INSUFFICIENT_CREDITS = "INSUFFICIENT_CREDITS"
 
@@ -63,7 +65,7 @@ class Verdict:
     """Whether an ask is affordable.
 
     reason: None if it is. credits: its cost. overage: the part of it that no credits cover. affordable: the most that
-    caps, grants and overage allow. purse: whose credits it may draw.
+    caps, grants and overage allow. purse: whose credits it may draw. in_flight: concurrency caps, if it opens a hold.
     """
 
     reason: DenialReason | None
@@ -73,6 +75,12 @@ class Verdict:
     affordable: Credits
     caps: tuple[CapUse, ...]
     purse: Purse = POOL
+    in_flight: tuple[InFlightUse, ...] = ()
+
+    @property
+    def full_cap(self) -> InFlightUse | None:
+        """The concurrency cap that denies the ask, if one does."""
+        return fullest(self.in_flight) if self.reason is DenialReason.TOO_MANY_IN_FLIGHT else None
 
     @property
     def reached_cap(self) -> CapUse | None:
@@ -101,9 +109,13 @@ class Authorized:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizeDenied(Authorized):
-    """The response to a denied Authorize; it is not stored. reached_cap: the spend cap that denies it, if one does."""
+    """The response to a denied Authorize; it is not stored. reached_cap: the spend cap that denies it, if one does.
+
+    full_cap: the concurrency cap, if one does.
+    """
 
     reached_cap: CapUse | None
+    full_cap: InFlightUse | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

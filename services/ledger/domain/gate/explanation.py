@@ -9,6 +9,7 @@ from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.burn_down import Draw
 from services.ledger.domain.credits.grant import CreditTypeId, Grant, ProductId
 from services.ledger.domain.gate.decision import DenialReason, Entitlement
+from services.ledger.domain.gate.in_flight import InFlightUse
 from services.ledger.domain.gate.spend_cap import CapUse
 from services.ledger.domain.usage.meter import MeteredPrice
 
@@ -31,7 +32,7 @@ class Explanation:
     """Why the gate decides as it does. grants: active and in scope, in burn-down order; none for a hold.
 
     overage: what the draws do not cover of the credits; 0 if the call is denied. lines: of an ask or a hold of several;
-    then entitlement is None.
+    then entitlement is None. in_flight: the concurrency caps that apply.
     """
 
     reason: DenialReason | None
@@ -46,3 +47,4 @@ class Explanation:
     available: Credits
     overage: Credits = Credits(0)
     lines: tuple[ExplainedLine, ...] = ()
+    in_flight: tuple[InFlightUse, ...] = ()

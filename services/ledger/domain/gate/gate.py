@@ -41,6 +41,7 @@ from services.ledger.domain.gate.hold import (
     require_extendable,
     require_unresolved,
 )
+from services.ledger.domain.gate.in_flight import InFlightUse, fullest, in_flight_uses
 from services.ledger.domain.gate.overage import held_more, room
 from services.ledger.domain.gate.spend_cap import CapUse, Spend, cap_uses, hold_more, tightest
 from services.ledger.domain.gate.spending import Uncovered, counted, draw_now, time_of_spend
@@ -49,8 +50,11 @@ from services.ledger.domain.totals import countable
 from services.ledger.domain.usage.meter import Meter
 
 
-def judge(account: Account, ask: Ask, credits: Credits, *, at: datetime) -> Verdict:
-    """Decide whether `credits` for an ask are affordable: the seat first, spend caps, then credits and overage."""
+def judge(account: Account, ask: Ask, credits: Credits, *, at: datetime, opens_hold: bool = False) -> Verdict:
+    """Decide whether `credits` for an ask are affordable: the seat first, caps, then credits and overage.
+
+    opens_hold: the ask is for a new hold, which concurrency caps limit.
+    """
     purse = account.purse(ask.entitlement.contract_id, ask.product_id, ask.group_values, at)
     if purse is None:
         return _without_seat(credits)
@@ -64,7 +68,15 @@ def judge(account: Account, ask: Ask, credits: Credits, *, at: datetime) -> Verd
         anchor = ask.entitlement.anchor
         caps = cap_uses(account.caps, ask.counted_group_values, account.spends, anchor=anchor, at=at)
         headroom = min((use.headroom for use in caps), default=payable)
-    if caps and credits > headroom:
+    in_flight: tuple[InFlightUse, ...] = ()
+    if opens_hold and account.concurrency_caps:
+        in_flight = in_flight_uses(
+            account.concurrency_caps, account.in_flight or {}, ask.counted_group_values, (ask.product_id,)
+        )
+    if in_flight and fullest(in_flight) is not None:
+        reason = DenialReason.TOO_MANY_IN_FLIGHT
+        headroom = Credits(0)
+    elif caps and credits > headroom:
         reason = DenialReason.SPEND_CAP_REACHED
     elif credits > payable:
         reason = DenialReason.INSUFFICIENT_CREDITS
@@ -78,6 +90,7 @@ def judge(account: Account, ask: Ask, credits: Credits, *, at: datetime) -> Verd
         affordable=min(payable, headroom),
         caps=caps,
         purse=purse,
+        in_flight=in_flight,
     )
 
 
@@ -97,7 +110,7 @@ def authorize(
 ) -> tuple[Account, Authorized]:
     """Hold the credits of an ask or, if `allows_part`, the part of it that is affordable."""
     meter = ask.entitlement.price.meter_in(account.meters)
-    verdict = judge(account, ask, quoted(account, ask), at=at)
+    verdict = judge(account, ask, quoted(account, ask), at=at, opens_hold=True)
     amount = ask.amount
     if verdict.reason is not None and allows_part and verdict.affordable:
         ask = replace(ask, amount=_affordable_part(meter, ask, verdict.affordable))
@@ -112,6 +125,7 @@ def authorize(
             affordable=verdict.affordable,
             affordable_quantity=affordable(meter.pricing, meter.position, verdict.affordable),
             reached_cap=verdict.reached_cap,
+            full_cap=verdict.full_cap,
         )
     allocation = burn_down.allocate(account.drawable(at, ask.product_id, verdict.purse), verdict.credits)
     hold = Hold(

@@ -35,6 +35,7 @@ from services.ledger.domain.gate.decision import (
     Verdict,
 )
 from services.ledger.domain.gate.hold import HeldLine, Hold, HoldId, HoldState, name_of_line, names_of
+from services.ledger.domain.gate.in_flight import InFlightUse, fullest, in_flight_uses
 from services.ledger.domain.gate.overage import held_more, reserved_by, room
 from services.ledger.domain.gate.spend_cap import CapUse, Spend, cap_uses, hold_more, tightest
 from services.ledger.domain.gate.spending import counted, draw_now, time_of_spend
@@ -123,7 +124,7 @@ class LinesVerdict:
 
 
 def judge(account: Account, asks: Sequence[Ask], *, at: datetime) -> LinesVerdict:
-    """Decide whether the credits to hold for all lines are affordable: spend caps first, then credits and overage.
+    """Decide whether the credits to hold for all lines are affordable: caps first, then credits and overage.
 
     Each line draws what the lines before it have left. available: the least of what their products can draw. Lines
     that cost at most this, and what their contracts allow of overage, are covered, however it is divided among them.
@@ -136,7 +137,11 @@ def judge(account: Account, asks: Sequence[Ask], *, at: datetime) -> LinesVerdic
     purses = _purses(account, asks, at=at)
     if purses is None:
         return _without_seat(total, costs)
+    in_flight = _in_flight(account, asks)
+    is_full = bool(in_flight) and fullest(in_flight) is not None
     caps, headroom = _room(account, asks, at=at)
+    if is_full:
+        headroom = Credits(0)
     available = _available(account, asks, purses, at=at)
     draws: list[tuple[Draw, ...]] = []
     overage: list[Credits] = []
@@ -154,12 +159,15 @@ def judge(account: Account, asks: Sequence[Ask], *, at: datetime) -> LinesVerdic
                 drawn = drawn.with_changes(spends=held_more(drawn, contract_id, allocation.uncovered))
     return LinesVerdict(
         whole=Verdict(
-            reason=_reason(total, headroom, is_covered=is_covered),
+            reason=DenialReason.TOO_MANY_IN_FLIGHT
+            if is_full
+            else _reason(total, headroom, is_covered=is_covered),
             credits=total,
             available=available,
             overage=Credits(sum(amount.micros for amount in overage)),
             affordable=_affordable(account, asks, available, headroom, at=at),
             caps=caps,
+            in_flight=in_flight,
         ),
         credits=tuple(costs),
         draws=tuple(draws),
@@ -208,6 +216,7 @@ def authorize(
             available=verdict.whole.available,
             affordable=verdict.whole.affordable,
             reached_cap=verdict.whole.reached_cap,
+            full_cap=verdict.whole.full_cap,
         )
     hold = _hold_of(asks, verdict, hold_id=hold_id, expire_time=expire_time, at=at)
     account = _reserved(account, hold.draws).with_changes(
@@ -332,6 +341,14 @@ def _reserved(account: Account, draws: Sequence[Draw]) -> Account:
 def _counted(asks: Sequence[Ask]) -> dict[str, str]:
     """Return the group values that any of the lines counts: the caps on these limit the call as a whole."""
     return {key: value for ask in asks for key, value in ask.counted_group_values.items()}
+
+
+def _in_flight(account: Account, asks: Sequence[Ask]) -> tuple[InFlightUse, ...]:
+    """Return the concurrency caps that limit a call; its hold is one, whatever number of lines it has."""
+    if not account.concurrency_caps:
+        return ()
+    product_ids = [ask.product_id for ask in asks]
+    return in_flight_uses(account.concurrency_caps, account.in_flight or {}, _counted(asks), product_ids)
 
 
 def _room(

@@ -144,6 +144,10 @@ class _Guess:
         if not totals <= account.spends.keys():
             raise NotCached("unknown")
 
+    def require_in_flight(self, account: Account) -> None:
+        if account.in_flight is None:
+            raise NotCached("unknown")
+
     def require_seats(self, account: Account, group_values: Mapping[str, str]) -> None:
         for rule in account.seat_rules:
             seat_id = group_values.get(rule.seats.group_key)

@@ -15,6 +15,7 @@ from meshkit.mapping import with_items
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ProductId
 from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate.in_flight import WHOLE_CUSTOMER
 from services.ledger.domain.gate.standing import CatalogCopies, CustomerRecord, PriceBook
 
 CUSTOMERS_MAX = 10_000
@@ -59,7 +60,8 @@ class CustomerState:
 class CustomerCache:
     """The customers seen last (LRU), with what products cost them in one epoch of the Catalog's copies.
 
-    A pool with more holds, spends, meters or slots than the maximum is cached without any of them.
+    A pool with more holds, spends, meters or slots than the maximum is cached without any of them. If more holds are
+    open than that and a concurrency cap counts them, each Authorize reads them again.
     """
 
     def __init__(
@@ -174,6 +176,8 @@ class CustomerCache:
         self._names.clear()
 
     def _bounded(self, account: Account) -> Account:
+        if account.in_flight and len(account.in_flight.get(WHOLE_CUSTOMER, ())) > self._holds_max:
+            account = evolve(account, in_flight=None)
         if len(account.spends) > self._spends_max or len(account.meters) > METERS_PER_POOL_MAX:
             # A hold's end is counted in its spends and on its meter, so no hold is cached without them.
             return _without_slots(evolve(account, holds={}, spends={}, meters={}))

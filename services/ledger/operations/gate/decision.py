@@ -102,6 +102,8 @@ def decide(view: View, command: Command, *, at: datetime, ids: Ids) -> Outcome:
             view.require_meter(account, ask.entitlement.price)
         if isinstance(command, (Capture, CaptureLines, ExtendHold)):
             view.require_overage(account, account.holds[command.hold_id].counted_group_values, at)
+        if account.concurrency_caps and isinstance(command, (Authorize, AuthorizeLines)):
+            view.require_in_flight(account)
         if account.seat_rules:
             hold_id = hold_of(command)
             group_values = (

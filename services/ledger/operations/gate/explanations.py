@@ -18,6 +18,7 @@ from services.ledger.domain.gate.commands import ExplainAsk, ExplainHold, Explai
 from services.ledger.domain.gate.decision import DenialReason, Entitlement
 from services.ledger.domain.gate.explanation import ExplainedLine, Explanation
 from services.ledger.domain.gate.hold import Hold
+from services.ledger.domain.gate.in_flight import in_flight_uses
 from services.ledger.domain.gate.lines import asks_of
 from services.ledger.domain.gate.spend_cap import cap_uses
 from services.ledger.domain.gate.standing import CatalogCopies, CustomerRecord, PriceBook, ask_of
@@ -61,7 +62,7 @@ class Explanations:
             seats=ask.group_values.items(),
         )
         account = opened.now
-        verdict = gate.judge(account, ask, quoted(account, ask), at=opened.at)
+        verdict = gate.judge(account, ask, quoted(account, ask), at=opened.at, opens_hold=True)
         grants = tuple(account.drawable(opened.at, ask.product_id, verdict.purse))
         draws = burn_down.allocate(grants, verdict.credits).draws if verdict.reason is None else ()
         return Explanation(
@@ -72,6 +73,7 @@ class Explanations:
             draws=draws,
             grants=grants,
             caps=verdict.caps,
+            in_flight=verdict.in_flight,
             decide_time=at,
             expire_time=None,
             available=verdict.available,
@@ -109,6 +111,7 @@ class Explanations:
                 if any(grant.covers(ask.product_id) for ask in asks)
             ),
             caps=verdict.whole.caps,
+            in_flight=verdict.whole.in_flight,
             decide_time=at,
             expire_time=None,
             available=verdict.whole.available,
@@ -144,6 +147,12 @@ class Explanations:
             grants=(),
             caps=cap_uses(
                 account.caps, hold.counted_group_values, account.spends, anchor=hold.anchor, at=opened.at
+            ),
+            in_flight=in_flight_uses(
+                account.concurrency_caps,
+                account.in_flight or {},
+                hold.counted_group_values,
+                [part.product_id for part in hold.parts],
             ),
             decide_time=hold.create_time,
             expire_time=hold.expire_time,

@@ -166,6 +166,9 @@ class LockedView:
     def require_overage(self, account: Account, group_values: Mapping[str, str], at: datetime) -> None:
         """All of it was read with the account."""
 
+    def require_in_flight(self, account: Account) -> None:
+        """They were read with the account."""
+
     def require_seats(self, account: Account, group_values: Mapping[str, str]) -> None:
         """They were read with the account, and are up to date."""
 

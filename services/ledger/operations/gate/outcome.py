@@ -62,6 +62,10 @@ class View(Protocol):
         """Raise NotCached when the overage of the usage period is not known in which a use at `at` counts."""
         ...
 
+    def require_in_flight(self, account: Account) -> None:
+        """Raise NotCached when it is not known how many holds are open."""
+        ...
+
     def require_seats(self, account: Account, group_values: Mapping[str, str]) -> None:
         """Raise NotCached when it is not known which slots the seat of a call occupies, or what they have now."""
         ...

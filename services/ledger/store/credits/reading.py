@@ -18,6 +18,8 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant
 from services.ledger.domain.credits.unit_of_work import AccountSelection, PoolKey
 from services.ledger.domain.crossings.watch import Watch, WatchKind, WatchState
 from services.ledger.domain.gate.hold import Hold
+from services.ledger.domain.gate.in_flight import Caps as ConcurrencyCaps
+from services.ledger.domain.gate.in_flight import ConcurrencyCap
 from services.ledger.domain.gate.overage import totals_for
 from services.ledger.domain.gate.spend_cap import CapWindow, GroupValue, Spend, SpendCap, window_at
 from services.ledger.domain.usage.meter import MeteredPrice
@@ -27,6 +29,7 @@ from services.ledger.store.credits.grants import read_grants, read_slot_grants, 
 from services.ledger.store.credits.rows import (
     HOLD_COLUMNS,
     cap_from_row,
+    concurrency_cap_from_row,
     hold_from_row,
     prefixed,
     spend_from_row,
@@ -34,20 +37,27 @@ from services.ledger.store.credits.rows import (
 )
 from services.ledger.store.credits.schedules import progress_of
 from services.ledger.store.credits.slots import SeatsRead, read_rules, read_seats
+from services.ledger.store.gate.concurrency_caps import read_in_flight
 from services.ledger.store.gate.standings import USAGE_ANCHOR
 from services.ledger.store.usage.meters import read_meters, read_values
 
 _POOLS = "unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)"
-# One statement for both, because it is needed for every account.
+# One statement for all, because it is needed for every account.
 _CAPS = f"""
     SELECT customer_id, credit_type_id, NULL AS contract_id, c.spend_cap_id, c.group_key, c.group_value,
-        c.limit_micros, c.cap_window, c.create_time
+        c.limit_micros, c.cap_window, c.create_time, NULL AS concurrency_cap_id,
+        NULL AS subject_key, NULL AS subject_value, NULL::integer AS holds_max
     FROM {_POOLS} JOIN ledger.spend_caps c USING (customer_id, credit_type_id)
     UNION ALL
     SELECT customer_id, q.credit_type_id, k.contract_id, NULL, NULL, NULL,
-        (k.overage_caps ->> q.credit_type_id)::bigint, NULL, NULL
+        (k.overage_caps ->> q.credit_type_id)::bigint, NULL, NULL, NULL, NULL, NULL, NULL
     FROM {_POOLS} JOIN ledger.contracts k USING (customer_id)
     WHERE k.overage_caps ? q.credit_type_id
+    UNION ALL
+    SELECT customer_id, credit_type_id, NULL, NULL, NULL, NULL, NULL, NULL, c.create_time, c.concurrency_cap_id,
+        c.subject_key, c.subject_value, c.holds_max
+    FROM {_POOLS} JOIN ledger.concurrency_caps c USING (customer_id, credit_type_id)
+    WHERE c.lift_time IS NULL
 """
 
 
@@ -78,10 +88,10 @@ async def read_accounts(
         selections = {key: selection for key, selection in selections.items() if key not in locked}
     else:
         pools = await _pools(connection, sorted(selections), locks=locks)
-    caps, overage_caps = await _caps(connection, list(selections))
+    caps, overage_caps, concurrency_caps = await _caps(connection, list(selections))
     if not pools:
         return {
-            key: await _empty_reading(connection, key, selection, caps, overage_caps, at=at)
+            key: await _empty_reading(connection, key, selection, caps, overage_caps, concurrency_caps, at=at)
             for key, selection in selections.items()
         }
     keys = list(pools)
@@ -112,11 +122,14 @@ async def read_accounts(
     spends = await _spends(connection, selections, totals, watched, holds, watches, states)
     meters = await read_meters(connection, _prices(selections, holds))
     values = await read_values(connection, selections)
+    in_flight = await read_in_flight(connection, concurrency_caps)
     readings = {}
     for key, selection in selections.items():
         pool = pools.get(key)
         if pool is None:
-            readings[key] = await _empty_reading(connection, key, selection, caps, overage_caps, at=at)
+            readings[key] = await _empty_reading(
+                connection, key, selection, caps, overage_caps, concurrency_caps, at=at
+            )
             continue
         customer_id, credit_type_id = key
         account = Account(
@@ -131,6 +144,8 @@ async def read_accounts(
             grants=grants.get(key, {}),
             holds={hold.hold_id: hold for hold in holds.get(key, ())},
             caps=caps.get(key, ()),
+            concurrency_caps=concurrency_caps.get(key, {}),
+            in_flight=in_flight.get(key, {}),
             overage_caps=overage_caps.get(key, {}),
             spends=spends.get(key, {}),
             meters=meters.get(key, {}),
@@ -279,8 +294,12 @@ async def _holds(
 
 async def _caps(
     connection: Connection, keys: Sequence[PoolKey]
-) -> tuple[dict[PoolKey, tuple[SpendCap, ...]], dict[PoolKey, dict[str, Credits | None]]]:
-    """Return the spend caps of pools, and the caps of contracts on overage in them."""
+) -> tuple[
+    dict[PoolKey, tuple[SpendCap, ...]],
+    dict[PoolKey, dict[str, Credits | None]],
+    dict[PoolKey, ConcurrencyCaps],
+]:
+    """Return the spend caps of pools, the caps of contracts on overage in them, and their concurrency caps."""
     rows = await _grouped(
         connection,
         _CAPS,
@@ -288,7 +307,7 @@ async def _caps(
         [credit_type_id for _, credit_type_id in keys],
     )
     caps = {
-        key: tuple(cap_from_row(row) for row in group if row["contract_id"] is None)
+        key: tuple(cap_from_row(row) for row in group if row["spend_cap_id"] is not None)
         for key, group in rows.items()
     }
     overage_caps = {
@@ -299,7 +318,13 @@ async def _caps(
         }
         for key, group in rows.items()
     }
-    return caps, overage_caps
+    concurrency_caps: dict[PoolKey, dict[GroupValue, ConcurrencyCap]] = defaultdict(dict)
+    for key, group in rows.items():
+        for row in group:
+            if row["concurrency_cap_id"] is not None:
+                cap = concurrency_cap_from_row(row)
+                concurrency_caps[key][cap.subject] = cap
+    return caps, overage_caps, {**concurrency_caps}
 
 
 def _overage_totals(
@@ -521,6 +546,7 @@ async def _empty_reading(
     selection: AccountSelection,
     caps: Mapping[PoolKey, tuple[SpendCap, ...]],
     overage_caps: Mapping[PoolKey, Mapping[str, Credits | None]],
+    concurrency_caps: Mapping[PoolKey, ConcurrencyCaps],
     *,
     at: datetime,
 ) -> Reading:
@@ -532,6 +558,7 @@ async def _empty_reading(
         credit_type_id=credit_type_id,
         usage_anchor=anchor,
         caps=caps.get(key, ()),
+        concurrency_caps=concurrency_caps.get(key, {}),
         overage_caps=overage_caps.get(key, {}),
         spends={total: Spend() for total in totals},
         meters={

@@ -27,6 +27,7 @@ from services.ledger.domain.credits.schedule import (
 )
 from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
+from services.ledger.domain.gate.in_flight import ConcurrencyCap
 from services.ledger.domain.gate.spend_cap import CapWindow, Spend, SpendCap, WindowSpend
 from services.ledger.domain.rating.price import Pricing
 from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
@@ -228,6 +229,16 @@ def cap_from_row(row: Row) -> SpendCap:
         group_value=row["group_value"],
         limit=Credits(row["limit_micros"]),
         window=CapWindow(row["cap_window"]),
+        create_time=row["create_time"],
+    )
+
+
+def concurrency_cap_from_row(row: Row) -> ConcurrencyCap:
+    return ConcurrencyCap(
+        concurrency_cap_id=row["concurrency_cap_id"],
+        credit_type_id=CreditTypeId(row["credit_type_id"]),
+        subject=(row["subject_key"], row["subject_value"]),
+        holds_max=row["holds_max"],
         create_time=row["create_time"],
     )
 

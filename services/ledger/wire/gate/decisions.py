@@ -23,6 +23,7 @@ from services.ledger.wire.amounts import (
 )
 from services.ledger.wire.credits.grants import grant_to_wire
 from services.ledger.wire.gate.caps import cap_use_to_wire
+from services.ledger.wire.gate.concurrency_caps import in_flight_use_to_wire
 from services.ledger.wire.gate.lines import asked_lines_from_wire
 
 
@@ -77,6 +78,7 @@ def explain_to_wire(explanation: Explanation) -> pb.GetDecisionResponse:
             if explanation.credit_type_id is not None
         ],
         spend_caps=[cap_use_to_wire(use) for use in explanation.caps],
+        concurrency_caps=[in_flight_use_to_wire(use) for use in explanation.in_flight],
         decide_time=timestamp(explanation.decide_time),
         expire_time=optional_timestamp(explanation.expire_time),
         available_micros=total_to_wire(explanation.available),

@@ -43,6 +43,7 @@ from services.ledger.wire.amounts import (
     total_to_wire,
 )
 from services.ledger.wire.gate.caps import cap_use_to_wire
+from services.ledger.wire.gate.concurrency_caps import in_flight_use_to_wire
 from services.ledger.wire.gate.lines import asked_lines_from_wire, lines_from_wire, results_to_wire
 
 
@@ -97,6 +98,9 @@ def authorize_to_wire(answer: Authorized) -> pb.AuthorizeResponse:
         expire_time=optional_timestamp(answer.expire_time),
         lines=results_to_wire(answer.lines) if isinstance(answer, AuthorizedLines) else None,
         reached_cap=_reached_cap(answer) if isinstance(answer, AuthorizeDenied) else None,
+        reached_concurrency_cap=in_flight_use_to_wire(answer.full_cap)
+        if isinstance(answer, AuthorizeDenied) and answer.full_cap is not None
+        else None,
     )
 
 
