@@ -24,6 +24,7 @@ from purser.alert.v1.feed_pb2_grpc import add_EventFeedServiceServicer_to_server
 from sandbox import SandboxClock
 from services.alert import tables
 from services.alert.config import AlertSettings
+from services.alert.mail.mailer import SmtpMailer
 from services.alert.operations import Operations
 from services.alert.operations.alerts import Alerts
 from services.alert.operations.crossings import Crossings
@@ -96,9 +97,12 @@ async def open_service(
         store = PostgresStore(service.engine, wall=wall, ids=ids, keyring=keyring)
         relay = await service.start_relay(Notices(LedgerPeer(service.channel("ledger"))).deliver)
         targets = _targets(settings, outside, service)
+        mailer = None if settings.mail_server is None else SmtpMailer(settings.mail_server)
         feed = await service.start(Feed(store=store, wall=wall))
         couriers = Couriers(feed)
-        worker = await service.start(_worker(store, targets, outside, service, ids=ids, courier=couriers))
+        worker = await service.start(
+            _worker(store, targets, mailer, outside, service, ids=ids, courier=couriers)
+        )
         couriers.add(worker)
         replayer = await service.start(Replayer(store=store, courier=worker, wall=wall, ids=ids))
         crossings = Crossings(store=store, courier=couriers, clock=clock, wall=wall, ids=ids)
@@ -122,6 +126,7 @@ async def open_service(
                 randomness=outside.randomness,
                 courier=couriers,
                 replayer=replayer,
+                can_mail=mailer is not None,
             ),
             repairs=Repairs(store=store, relay=relay),
             replays=Replays(store=store, replayer=replayer, wall=wall, ids=ids),
@@ -155,6 +160,7 @@ def _targets(settings: AlertSettings, outside: Outside, service: ServiceBuilder)
 def _worker(
     store: PostgresStore,
     targets: CheckedTargets,
+    mailer: SmtpMailer | None,
     outside: Outside,
     service: ServiceBuilder,
     *,
@@ -164,6 +170,12 @@ def _worker(
     poster = HttpPoster(targets, connections_max=POSTS_MAX, tls=outside.tls)
     service.stack.push_async_callback(poster.close)
     attempts = DeliveryAttempts(
-        store=store, poster=poster, wall=service.wall, jitter=outside.jitter, ids=ids, courier=courier
+        store=store,
+        poster=poster,
+        mailer=mailer,
+        wall=service.wall,
+        jitter=outside.jitter,
+        ids=ids,
+        courier=courier,
     )
     return Worker(attempts)

@@ -15,7 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from audit import audit_events_table
 from meshkit.outbox import dead_letters_table, outbox_table
@@ -72,7 +72,8 @@ webhook_endpoints = Table(
     metadata,
     Column("webhook_endpoint_id", Text, primary_key=True),
     Column("url", Text, nullable=False),
-    Column("kind", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # WEBHOOK also for EMAIL, which has recipients
+    Column("recipients", ARRAY(Text), nullable=False),
     Column("event_types", ARRAY(Text), nullable=False),
     Column("header_names", ARRAY(Text), nullable=False),
     Column("headers_key_id", Text),  # of the ciphertext of all custom headers
@@ -163,6 +164,8 @@ deliveries = Table(
     Column("due_time", DateTime(timezone=True)),
     Column("give_up_time", DateTime(timezone=True), nullable=False),
     Column("payload", Text),  # NULL: that of the event
+    Column("mail_accepted", ARRAY(Text)),  # recipients of a mail that was not delivered to all
+    Column("mail_refused", JSONB),  # why, by recipient
     schema=SCHEMA,
 )
 

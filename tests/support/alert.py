@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from deploy.local.ports import free_port
 from deploy.local.webhook_receiver import WebhookReceiver
@@ -68,6 +68,7 @@ async def running_alert(
     wall: Clock | None = None,
     outside: Outside | None = None,
     secret_keys: str = SECRET_KEYS,
+    smtp: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[RunningAlert]:
     clock = ManualClock(JUNE)
     wall = wall or SystemClock()
@@ -81,6 +82,7 @@ async def running_alert(
         allow_private_targets=allow_private_targets,
         secret_keys=secret_keys,
         sandbox=sandbox,
+        **(smtp or {}),
     )
     async with (
         open_service(settings, clock=clock, wall=wall, ids=Ids(wall), outside=outside) as app,

@@ -117,6 +117,7 @@ class CreateWebhookEndpoint:
     event_types: tuple[EventType, ...] = ALERT_EVENTS
     headers: tuple[Header, ...] = ()
     kind: EndpointKind = EndpointKind.WEBHOOK
+    recipients: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +130,7 @@ class UpdateWebhookEndpoint:
     url: str | None
     event_types: tuple[EventType, ...] | None
     headers: tuple[Header, ...] | None
+    recipients: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

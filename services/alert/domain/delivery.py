@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deliveries: one notification to one endpoint, retried until it is accepted or given up. All in wall time."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import NewType
@@ -75,16 +76,25 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """A delivery that is due. is_failing: its endpoint has only failed for SUSPECT_AFTER."""
+    """A delivery that is due. is_failing: its endpoint has only failed for SUSPECT_AFTER. is_mail: of an EMAIL."""
 
     webhook_endpoint_id: WebhookEndpointId
     delivery_id: DeliveryId
     is_failing: bool = False
+    is_mail: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailProgress:
+    """The recipients of a mail that need no more attempts. refused: why; forgotten at a replay."""
+
+    accepted: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """A leased attempt. tries: the attempts of this round, including this one."""
+    """A leased attempt. tries: the attempts of this round, including this one. mailed: by the earlier ones."""
 
     delivery_id: DeliveryId
     webhook_endpoint_id: WebhookEndpointId
@@ -92,11 +102,12 @@ class Attempt:
     tries: int
     give_up_time: datetime
     payload: str
+    mailed: MailProgress = MailProgress()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The result of an attempt: an HTTP status, or 0 and an error."""
+    """The result of an attempt: an HTTP status or SMTP reply code, or 0 and an error."""
 
     status_code: int = 0
     error: str = ""
@@ -127,15 +138,30 @@ class GoneEndpoint:
 Verdict = Acceptance | Retry | FinalFailure | GoneEndpoint
 
 
-def judge(attempt: Attempt, answer: Answer, *, at: datetime, jitter: float) -> Verdict:
-    """Return what happens to a delivery after an attempt that ended at `at`. jitter: see backoff.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What is recorded of an attempt. is_success: it ends the endpoint's row of failures. mailed: of a mail only."""
 
-    The last attempt is due at give_up_time itself. Only an attempt that ends then or later gives up.
-    """
+    verdict: Verdict
+    answer: Answer
+    is_success: bool
+    mailed: MailProgress | None = None
+
+
+def judge(attempt: Attempt, answer: Answer, *, at: datetime, jitter: float) -> Verdict:
+    """Return what happens to a delivery after an attempt that ended at `at`. jitter: see backoff."""
     if answer.status_code in _ACCEPTED:
         return Acceptance()
     if answer.status_code == _GONE:
         return GoneEndpoint()
+    return backoff_end(attempt, at=at, jitter=jitter)
+
+
+def backoff_end(attempt: Attempt, *, at: datetime, jitter: float) -> Retry | FinalFailure:
+    """Return when a failed attempt that ended at `at` is repeated, if it is.
+
+    The last attempt is due at give_up_time itself. Only an attempt that ends then or later gives up.
+    """
     if at < attempt.give_up_time:
         return Retry(min(at + backoff(attempt.tries, jitter=jitter), attempt.give_up_time))
     return FinalFailure()

@@ -56,10 +56,11 @@ def is_reserved(header_name: str) -> bool:
 
 
 class EndpointKind(Enum):
-    """WEBHOOK: gets the payload of an event. SLACK: gets a text for people, in Slack's format (slack.py)."""
+    """WEBHOOK: gets the payload of an event. SLACK: a text for people, in Slack's format (slack.py). EMAIL: a mail."""
 
     WEBHOOK = "WEBHOOK"
     SLACK = "SLACK"
+    EMAIL = "EMAIL"
 
 
 class DisableReason(Enum):
@@ -80,14 +81,16 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEndpoint:
-    """A URL that receives every notification of these types while it is not disabled.
+    """A URL, or for the kind EMAIL recipients, that get every notification of these types while it is not disabled.
 
-    header_names: of its custom headers. disable_reason: None also if a version without reasons has disabled it.
+    url: empty for EMAIL. header_names: of its custom headers. disable_reason: None also if a version without reasons
+    has disabled it.
     """
 
     webhook_endpoint_id: WebhookEndpointId
     url: str
     kind: EndpointKind = EndpointKind.WEBHOOK
+    recipients: tuple[str, ...] = ()
     event_types: tuple[EventType, ...]
     header_names: tuple[str, ...] = ()
     create_time: datetime
@@ -130,10 +133,10 @@ class Secret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointCreated:
-    """The stored response. It refers to the secret by id; the text is in its own row only."""
+    """The stored response. It refers to the secret by id; the text is in its own row only. EMAIL has none."""
 
     webhook_endpoint: WebhookEndpoint
-    secret_id: SecretId
+    secret_id: SecretId | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,6 +90,32 @@ class WebhookSecretUnreadable(FailedPrecondition):
         )
 
 
+class EmailNotConfigured(FailedPrecondition):
+    """Alert has no mail server."""
+
+    reason = "EMAIL_NOT_CONFIGURED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Alert has no mail server, so an endpoint cannot have the kind EMAIL; the operator of Alert sets"
+            " PURSER_ALERT_SMTP_HOST and PURSER_ALERT_SMTP_SENDER"
+        )
+
+
+class WebhookEndpointKindMismatch(FailedPrecondition):
+    """The kind of the endpoint does not have what is to be changed: "url", "headers", "recipients" or "secret"."""
+
+    reason = "WEBHOOK_ENDPOINT_KIND_MISMATCH"
+
+    def __init__(self, *, webhook_endpoint_id: str, kind: str, field: str) -> None:
+        super().__init__(
+            f"webhook endpoint {webhook_endpoint_id!r} is of the kind {kind}, which has no {field}",
+            webhook_endpoint_id=webhook_endpoint_id,
+            kind=kind,
+            field=field,
+        )
+
+
 class WebhookEndpointDisabled(FailedPrecondition):
     """Nothing is posted to a disabled endpoint, not even a replay."""
 

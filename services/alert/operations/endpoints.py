@@ -22,6 +22,7 @@ from services.alert.domain.endpoint import (
     SECRET_BYTES,
     DisableReason,
     EndpointCreated,
+    EndpointKind,
     Header,
     Secret,
     SecretId,
@@ -30,7 +31,11 @@ from services.alert.domain.endpoint import (
     WebhookEndpointId,
     secret_text,
 )
-from services.alert.domain.errors import WebhookEndpointDisabled
+from services.alert.domain.errors import (
+    EmailNotConfigured,
+    WebhookEndpointDisabled,
+    WebhookEndpointKindMismatch,
+)
 from services.alert.domain.event import EventId, test_of
 from services.alert.domain.replay import Replay, ReplayId, replay_of_missed
 from services.alert.operations.disabling import disable, last_position, lock_endpoint
@@ -42,6 +47,7 @@ class Endpoints:
     """Keeps the endpoints. wall: webhooks use wall time only.
 
     randomness: n → n random bytes, for secrets. courier: posts what has become due; replayer: carries out replays.
+    can_mail: whether there is a mail server.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class Endpoints:
         randomness: Callable[[int], bytes],
         courier: Courier,
         replayer: Courier,
+        can_mail: bool,
     ) -> None:
         self._store = store
         self._targets = targets
@@ -62,30 +69,38 @@ class Endpoints:
         self._wall = wall
         self._ids = ids
         self._randomness = randomness
+        self._can_mail = can_mail
 
-    async def create(self, command: CreateWebhookEndpoint) -> tuple[EndpointCreated, Secret]:
-        """Create an endpoint and its secret. Raises WebhookTargetRefused."""
+    async def create(self, command: CreateWebhookEndpoint) -> tuple[EndpointCreated, Secret | None]:
+        """Create an endpoint and, unless it gets mails, its secret. Raises WebhookTargetRefused, EmailNotConfigured."""
         # Resolved before the transaction, which must not wait for a name server. Raised inside it: a retry gets
         # its stored response, whatever the name resolves to now.
-        refusal = await self._targets.refusal(command.url)
+        is_mail = command.kind is EndpointKind.EMAIL
+        refusal = None if is_mail else await self._targets.refusal(command.url)
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, EndpointCreated)) is not None:
-                return first, await tx.endpoints.secret(first.secret_id)
+                return first, None if first.secret_id is None else await tx.endpoints.secret(first.secret_id)
             if refusal is not None:
                 raise refusal
+            if is_mail and not self._can_mail:
+                raise EmailNotConfigured()
             endpoint = WebhookEndpoint(
                 webhook_endpoint_id=WebhookEndpointId(self._ids.new("end")),
                 url=command.url,
                 kind=command.kind,
+                recipients=command.recipients,
                 event_types=command.event_types,
                 header_names=_names(command.headers),
                 create_time=self._wall.now(),
             )
-            secret = self._new_secret(endpoint)
             await tx.endpoints.insert(endpoint)
             await tx.headers.replace(endpoint.webhook_endpoint_id, command.headers)
-            await tx.endpoints.insert_secret(secret)
-            created = EndpointCreated(webhook_endpoint=endpoint, secret_id=secret.secret_id)
+            secret = None if is_mail else self._new_secret(endpoint)
+            if secret is not None:
+                await tx.endpoints.insert_secret(secret)
+            created = EndpointCreated(
+                webhook_endpoint=endpoint, secret_id=None if secret is None else secret.secret_id
+            )
             await tx.responses.store(command, created)
         return created, secret
 
@@ -95,11 +110,16 @@ class Endpoints:
             return await tx.endpoints.list(page)
 
     async def rotate_secret(self, command: RotateWebhookSecret) -> tuple[SecretRotated, Secret]:
-        """Create a new secret. The previous one stays valid for 24 h. Raises WebhookEndpointNotFound."""
+        """Create a new secret. The previous one stays valid for 24 h.
+
+        Raises WebhookEndpointNotFound, WebhookEndpointKindMismatch.
+        """
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, SecretRotated)) is not None:
                 return first, await tx.endpoints.secret(first.secret_id)
             endpoint = await tx.endpoints.lock(command.webhook_endpoint_id)
+            if endpoint.kind is EndpointKind.EMAIL:
+                raise _mismatch(endpoint, "secret")
             secret = self._new_secret(endpoint)
             rotated = SecretRotated(
                 secret_id=secret.secret_id, previous_expire_time=secret.create_time + ROTATION_OVERLAP
@@ -112,16 +132,22 @@ class Endpoints:
         return rotated, secret
 
     async def update(self, command: UpdateWebhookEndpoint) -> WebhookEndpoint:
-        """Change where and what is posted from now on. Raises WebhookEndpointNotFound, WebhookTargetRefused."""
+        """Change where and what is posted from now on.
+
+        Raises WebhookEndpointNotFound, WebhookEndpointKindMismatch, WebhookTargetRefused.
+        """
         refusal = None if command.url is None else await self._targets.refusal(command.url)
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, WebhookEndpoint)) is not None:
                 return first
             endpoint = await tx.endpoints.lock(command.webhook_endpoint_id)
+            _require_kind(endpoint, command)
             if refusal is not None:
                 raise refusal
             if command.url is not None:
                 endpoint = replace(endpoint, url=command.url)
+            if command.recipients is not None:
+                endpoint = replace(endpoint, recipients=command.recipients)
             if command.event_types is not None:
                 endpoint = replace(endpoint, event_types=command.event_types)
             await tx.endpoints.update(endpoint)
@@ -208,6 +234,20 @@ class Endpoints:
             text=secret_text(self._randomness(SECRET_BYTES)),
             create_time=self._wall.now(),
         )
+
+
+def _require_kind(endpoint: WebhookEndpoint, command: UpdateWebhookEndpoint) -> None:
+    """Raises WebhookEndpointKindMismatch if the endpoint's kind has not all that is to be changed."""
+    is_mail = endpoint.kind is EndpointKind.EMAIL
+    for field in ("url", "headers") if is_mail else ("recipients",):
+        if getattr(command, field) is not None:
+            raise _mismatch(endpoint, field)
+
+
+def _mismatch(endpoint: WebhookEndpoint, field: str) -> WebhookEndpointKindMismatch:
+    return WebhookEndpointKindMismatch(
+        webhook_endpoint_id=endpoint.webhook_endpoint_id, kind=endpoint.kind.value, field=field
+    )
 
 
 def _names(headers: Sequence[Header]) -> tuple[str, ...]:

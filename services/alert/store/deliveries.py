@@ -24,6 +24,7 @@ from services.alert.domain.delivery import (
     DeliveryId,
     DeliveryStatus,
     Due,
+    MailProgress,
     NewDelivery,
     error_of,
 )
@@ -204,6 +205,7 @@ class StoredDeliveries:
                 webhook_endpoints.c.webhook_endpoint_id,
                 first_few.c.delivery_id,
                 is_failing.label("is_failing"),
+                (webhook_endpoints.c.recipients != []).label("is_mail"),
             )
             .join_from(webhook_endpoints, first_few, true())
             .where(webhook_endpoints.c.disable_time.is_(None))
@@ -215,6 +217,7 @@ class StoredDeliveries:
                 webhook_endpoint_id=WebhookEndpointId(row.webhook_endpoint_id),
                 delivery_id=DeliveryId(row.delivery_id),
                 is_failing=row.is_failing,
+                is_mail=row.is_mail,
             )
             for row in rows
         ]
@@ -230,6 +233,8 @@ class StoredDeliveries:
                 deliveries.c.attempts,
                 deliveries.c.earlier_attempts,
                 deliveries.c.give_up_time,
+                deliveries.c.mail_accepted,
+                deliveries.c.mail_refused,
                 _PAYLOAD,
             )
         )
@@ -243,6 +248,7 @@ class StoredDeliveries:
             tries=row.attempts - row.earlier_attempts,
             give_up_time=row.give_up_time,
             payload=row.payload,
+            mailed=MailProgress(accepted=frozenset(row.mail_accepted or ()), refused=row.mail_refused or {}),
         )
 
     async def give_back(self, attempt: Attempt, *, error: str) -> None:
@@ -267,7 +273,24 @@ class StoredDeliveries:
                 due_time=None,
                 last_status_code=answer.status_code,
                 last_error="",
+                mail_accepted=None,
+                mail_refused=None,
             )
+        )
+
+    async def mailed(self, attempt: Attempt, progress: MailProgress) -> None:
+        """Record who needs no more mails, even if the endpoint was disabled meanwhile: enabling it mails to the others.
+
+        Does nothing if another attempt has started since.
+        """
+        await self._connection.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.delivery_id == attempt.delivery_id,
+                deliveries.c.attempts == attempt.attempts,
+                deliveries.c.status != DeliveryStatus.DELIVERED.value,
+            )
+            .values(mail_accepted=sorted(progress.accepted), mail_refused=dict(progress.refused))
         )
 
     async def put_off(self, attempt: Attempt, answer: Answer, *, due: datetime) -> None:
@@ -306,13 +329,14 @@ class StoredDeliveries:
 
 
 def _replayed(at: datetime) -> Update:
-    """Return what makes deliveries pending again, due immediately."""
+    """Return what makes deliveries pending again, due immediately. Mails: to those for whom they were not accepted."""
     return update(deliveries).values(
         status=DeliveryStatus.PENDING.value,
         earlier_attempts=deliveries.c.attempts,
         deliver_time=None,
         due_time=at,
         give_up_time=at + GIVE_UP_AFTER,
+        mail_refused=None,
     )
 
 

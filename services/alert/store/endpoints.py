@@ -30,6 +30,7 @@ _SELECT = select(
     endpoints.c.webhook_endpoint_id,
     endpoints.c.url,
     endpoints.c.kind,
+    endpoints.c.recipients,
     endpoints.c.event_types,
     endpoints.c.header_names,
     endpoints.c.create_time,
@@ -67,7 +68,7 @@ class StoredEndpoints:
         await self._connection.execute(
             insert(endpoints).values(
                 webhook_endpoint_id=endpoint.webhook_endpoint_id,
-                kind=endpoint.kind.value,
+                kind=_stored_kind(endpoint).value,
                 create_time=endpoint.create_time,
                 disable_time=endpoint.disable_time,
                 header_names=[],
@@ -274,7 +275,16 @@ def _place(webhook_endpoint_id: str, secret_id: str) -> str:
 
 def _wishes(endpoint: WebhookEndpoint) -> dict[str, Any]:
     """Return the columns that UpdateWebhookEndpoint changes, without the headers."""
-    return {"url": endpoint.url, "event_types": [one.value for one in endpoint.event_types]}
+    return {
+        "url": endpoint.url,
+        "recipients": list(endpoint.recipients),
+        "event_types": [one.value for one in endpoint.event_types],
+    }
+
+
+def _stored_kind(endpoint: WebhookEndpoint) -> EndpointKind:
+    """Return what the row says: a replica of the previous version must be able to read it. EMAIL has recipients."""
+    return EndpointKind.WEBHOOK if endpoint.kind is EndpointKind.EMAIL else endpoint.kind
 
 
 def _one(endpoint: WebhookEndpoint) -> Update:
@@ -291,7 +301,8 @@ def _from_row(row: Row[*tuple[Any, ...]]) -> WebhookEndpoint:
     return WebhookEndpoint(
         webhook_endpoint_id=WebhookEndpointId(row.webhook_endpoint_id),
         url=row.url,
-        kind=EndpointKind(row.kind),
+        kind=EndpointKind.EMAIL if row.recipients else EndpointKind(row.kind),
+        recipients=tuple(row.recipients),
         event_types=tuple(EventType(one) for one in row.event_types),
         header_names=tuple(row.header_names),
         create_time=row.create_time,

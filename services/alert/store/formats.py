@@ -54,6 +54,15 @@ def _created_with_kind(created: Json) -> Json:
     return created | {"webhook_endpoint": _with_kind(created["webhook_endpoint"])}
 
 
+def _with_recipients(endpoint: Json) -> Json:
+    """Recipients of mails: until then endpoints were URLs."""
+    return endpoint | {"recipients": []}
+
+
+def _created_with_recipients(created: Json) -> Json:
+    return created | {"webhook_endpoint": _with_recipients(created["webhook_endpoint"])}
+
+
 RESPONSES: Final = Formats[Response](
     Format("Alert", Alert, (_with_hysteresis,)),
     Format("AlertStatus", AlertStatus, (_without_quiet_period,)),
@@ -62,12 +71,16 @@ RESPONSES: Final = Formats[Response](
     Format(
         "EndpointCreated",
         EndpointCreated,
-        (_created_with_event_types, _created_with_header_names, _created_with_kind),
+        (_created_with_event_types, _created_with_header_names, _created_with_kind, _created_with_recipients),
     ),
     Format("EventReceipt", EventReceipt),
     Format("ReplaysStarted", ReplaysStarted),
     Format("SecretRotated", SecretRotated),
-    Format("WebhookEndpoint", WebhookEndpoint, (_with_event_types, _with_header_names, _with_kind)),
+    Format(
+        "WebhookEndpoint",
+        WebhookEndpoint,
+        (_with_event_types, _with_header_names, _with_kind, _with_recipients),
+    ),
 )
 # Each is named as the notice's kind.
 NOTICES: Final = Formats[WatchChanged](Format("WATCH_CHANGED", WatchChanged, (_with_rearm,)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One attempt of a delivery: lease it, post it, record the result. Three steps, two short transactions."""
+"""One attempt of a delivery: lease it, post or mail it, record the result. Three steps, two short transactions."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -21,6 +21,7 @@ from services.alert.domain.delivery import (
     Due,
     FinalFailure,
     GoneEndpoint,
+    Outcome,
     Retry,
     Verdict,
     error_of,
@@ -29,20 +30,25 @@ from services.alert.domain.delivery import (
 from services.alert.domain.endpoint import (
     DisableReason,
     EndpointKind,
+    WebhookEndpoint,
     WebhookEndpointId,
     signing_secrets,
 )
 from services.alert.domain.errors import WebhookSecretUnreadable
+from services.alert.domain.mail import NO_MAIL_SERVER, MailAnswer, Reply, judge_mail
 from services.alert.domain.slack import slack_body
+from services.alert.mail.mailer import Mailer, Mailing
 from services.alert.operations.disabling import disable, lock_endpoint
 from services.alert.operations.ports import Courier
-from services.alert.store import PostgresStore
+from services.alert.store import PostgresStore, Transaction
 from services.alert.webhooks.poster import Poster, Posting
 
 # Of the pool's eight connections: the others are left to callers, however many webhooks are due.
 TRANSACTIONS_MAX = 4
 
-WEBHOOK_TRIES = Counter("alert_webhook_tries", "Tries to post a webhook, by what became of it.", ["result"])
+WEBHOOK_TRIES = Counter(
+    "alert_webhook_tries", "Tries to post or mail a delivery, by what became of it.", ["result"]
+)
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +56,8 @@ log = structlog.get_logger(__name__)
 class DeliveryAttempts:
     """At least once: after a crash between posting and recording, it is posted again with the same webhook-id.
 
-    jitter: 0 to 1, a new value for each failed attempt. courier: is woken when an event is stored.
+    jitter: 0 to 1, a new value for each failed attempt. courier: is woken when an event is stored. mailer: None: mails
+    wait.
     """
 
     def __init__(
@@ -58,6 +65,7 @@ class DeliveryAttempts:
         *,
         store: PostgresStore,
         poster: Poster,
+        mailer: Mailer | None = None,
         wall: Clock,
         jitter: Callable[[], float],
         ids: Ids,
@@ -67,6 +75,7 @@ class DeliveryAttempts:
         self._ids = ids
         self._courier = courier
         self._poster = poster
+        self._mailer = mailer
         self._wall = wall
         self._jitter = jitter
         self._places = asyncio.Semaphore(TRANSACTIONS_MAX)
@@ -77,27 +86,40 @@ class DeliveryAttempts:
             return await tx.deliveries.due(at=self._wall.now(), per_endpoint_max=per_endpoint_max)
 
     async def attempt(self, delivery_id: DeliveryId) -> None:
-        """Make one attempt, unless the delivery is leased or finished, or its secret cannot be decrypted."""
-        posting = await self._take(delivery_id)
-        if posting is not None:
-            answer = await self._post(posting)
-            await self._record(posting.attempt, answer)
+        """Make one attempt, unless the delivery is leased or finished, or waits for the operator."""
+        match await self._take(delivery_id):
+            case Posting() as posting:
+                await self._record(posting.attempt, await self._post(posting))
+            case Mailing() as mailing:
+                await self._record(mailing.attempt, await self._mail(mailing))
 
-    async def _take(self, delivery_id: DeliveryId) -> Posting | None:
+    async def _take(self, delivery_id: DeliveryId) -> Posting | Mailing | None:
         async with self._places, self._store.transaction() as tx:
             at = self._wall.now()
             attempt = await tx.deliveries.lease(delivery_id, at=at, until=at + LEASE)
             if attempt is None:
                 return None
             endpoint = await tx.endpoints.get(attempt.webhook_endpoint_id)
-            try:
-                secrets = await tx.endpoints.secrets(attempt.webhook_endpoint_id, at=at)
-                headers = await tx.headers.get(endpoint.webhook_endpoint_id) if endpoint.header_names else ()
-            except WebhookSecretUnreadable as unreadable:
-                # It waits, without an attempt that would count, until the operator has put the key back.
-                await tx.deliveries.give_back(attempt, error=SECRET_UNREADABLE)
-                log.error("webhook_secret_unreadable", delivery_id=delivery_id, **unreadable.metadata)
+            if endpoint.kind is not EndpointKind.EMAIL:
+                return await self._posting(tx, attempt, endpoint, at=at)
+            if self._mailer is None:
+                # It waits, without an attempt that would count, until the operator has configured one.
+                await tx.deliveries.give_back(attempt, error=NO_MAIL_SERVER)
+                log.error("mail_server_missing", delivery_id=delivery_id)
                 return None
+        return Mailing(attempt=attempt, recipients=endpoint.recipients, at=at)
+
+    async def _posting(
+        self, tx: Transaction, attempt: Attempt, endpoint: WebhookEndpoint, *, at: datetime
+    ) -> Posting | None:
+        try:
+            secrets = await tx.endpoints.secrets(attempt.webhook_endpoint_id, at=at)
+            headers = await tx.headers.get(endpoint.webhook_endpoint_id) if endpoint.header_names else ()
+        except WebhookSecretUnreadable as unreadable:
+            # It waits, without an attempt that would count, until the operator has put the key back.
+            await tx.deliveries.give_back(attempt, error=SECRET_UNREADABLE)
+            log.error("webhook_secret_unreadable", delivery_id=attempt.delivery_id, **unreadable.metadata)
+            return None
         return Posting(
             attempt=attempt,
             url=endpoint.url,
@@ -107,42 +129,56 @@ class DeliveryAttempts:
             at=at,
         )
 
-    async def _post(self, posting: Posting) -> Answer:
+    async def _post(self, posting: Posting) -> Outcome:
         try:
-            return await self._poster.post(posting)
+            answer = await self._poster.post(posting)
         except Exception as error:  # our bug; without a result it would be retried forever
-            # No traceback: its frames contain secrets.
-            name = type(error).__name__
-            log.error("webhook_posting_broken", delivery_id=posting.attempt.delivery_id, error=name)
-            return Answer(error=f"broken: {name}")
+            answer = Answer(error=_broken(posting.attempt, error))
+        verdict = judge(posting.attempt, answer, at=self._wall.now(), jitter=self._jitter())
+        return Outcome(verdict=verdict, answer=answer, is_success=isinstance(verdict, Acceptance))
 
-    async def _record(self, attempt: Attempt, answer: Answer) -> None:
+    async def _mail(self, mailing: Mailing) -> Outcome:
+        assert self._mailer is not None  # or nothing was taken
+        try:
+            answer = await self._mailer.mail(mailing)
+        except Exception as error:  # our bug; without a result it would be retried forever
+            answer = MailAnswer(problem=Reply(code=0, text=_broken(mailing.attempt, error)))
+        return judge_mail(
+            mailing.attempt, mailing.recipients, answer, at=self._wall.now(), jitter=self._jitter()
+        )
+
+    async def _record(self, attempt: Attempt, outcome: Outcome) -> None:
         at = self._wall.now()
-        verdict = judge(attempt, answer, at=at, jitter=self._jitter())
-        match verdict:
+        match outcome.verdict:
             case Acceptance():
                 async with self._places, self._store.transaction() as tx:
                     await tx.failures.end(attempt.webhook_endpoint_id)
-                    await tx.deliveries.accepted(attempt, answer, at=at)
+                    await tx.deliveries.accepted(attempt, outcome.answer, at=at)
             case Retry(due_time=due):
-                await self._fail(attempt, answer, at=at, due=due)
+                await self._fail(attempt, outcome, at=at, due=due)
             case FinalFailure():
-                await self._fail(attempt, answer, at=at, due=None)
+                await self._fail(attempt, outcome, at=at, due=None)
             case GoneEndpoint():
-                await self._end(attempt, answer, at=at)
+                await self._end(attempt, outcome.answer, at=at)
             case _:
-                assert_never(verdict)
-        _log(attempt, answer, verdict)
+                assert_never(outcome.verdict)
+        _log(attempt, outcome.answer, outcome.verdict)
 
-    async def _fail(self, attempt: Attempt, answer: Answer, *, at: datetime, due: datetime | None) -> None:
+    async def _fail(self, attempt: Attempt, outcome: Outcome, *, at: datetime, due: datetime | None) -> None:
         """Record a failure, and disable the endpoint if it has failed for too long. due: None: give up."""
         async with self._places, self._store.transaction() as tx:
-            failures = await tx.failures.add(attempt.webhook_endpoint_id, at=at)
-            if due is None:
-                await tx.deliveries.give_up(attempt, answer)
+            if outcome.is_success:  # a mail that some have got
+                failures = None
+                await tx.failures.end(attempt.webhook_endpoint_id)
             else:
-                await tx.deliveries.put_off(attempt, answer, due=due)
-        if failures.is_too_long():
+                failures = await tx.failures.add(attempt.webhook_endpoint_id, at=at)
+            if outcome.mailed is not None:
+                await tx.deliveries.mailed(attempt, outcome.mailed)
+            if due is None:
+                await tx.deliveries.give_up(attempt, outcome.answer)
+            else:
+                await tx.deliveries.put_off(attempt, outcome.answer, due=due)
+        if failures is not None and failures.is_too_long():
             await self._disable_failing(attempt.webhook_endpoint_id, at=at)
 
     async def _end(self, attempt: Attempt, answer: Answer, *, at: datetime) -> None:
@@ -166,6 +202,13 @@ class DeliveryAttempts:
             await disable(tx, endpoint, reason=DisableReason.FAILING, at=at, ids=self._ids)
         log.warning("webhook_endpoint_failing", webhook_endpoint_id=webhook_endpoint_id)
         self._courier.wake()
+
+
+def _broken(attempt: Attempt, error: Exception) -> str:
+    """Log a bug without a traceback, whose frames contain secrets, and return what the delivery log shows."""
+    name = type(error).__name__
+    log.error("webhook_posting_broken", delivery_id=attempt.delivery_id, error=name)
+    return f"broken: {name}"
 
 
 def _log(attempt: Attempt, answer: Answer, verdict: Verdict) -> None:

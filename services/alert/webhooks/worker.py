@@ -2,8 +2,8 @@
 """The worker posts due deliveries as soon as it is woken.
 
 It posts only a few at a time per endpoint, and one at a time to an endpoint that fails, so no endpoint waits for
-another, unless 200 hang at once. Any number of replicas may run a worker; the lease of a delivery decides which one
-posts it.
+another, unless 200 hang at once. Mails all go to one server, so only a few are sent at a time. Any number of replicas
+may run a worker; the lease of a delivery decides which one posts it.
 """
 
 import asyncio
@@ -20,6 +20,9 @@ from services.alert.domain.endpoint import WebhookEndpointId
 POLL_SECONDS = 1.0  # for retries, and for deliveries that a dead replica had leased
 POSTS_PER_ENDPOINT_MAX = 8
 POSTS_MAX = 200
+MAILS_MAX = (
+    20  # a mail server that hangs must not occupy the places of webhooks, and many accept few connections
+)
 STOP_SECONDS_MAX = POST_SECONDS_MAX + 2
 
 log = structlog.get_logger(__name__)
@@ -42,6 +45,7 @@ class Worker:
         self._loop_task: asyncio.Task[None] | None = None
         self._in_hand: defaultdict[WebhookEndpointId, set[DeliveryId]] = defaultdict(set)
         self._tries: set[asyncio.Task[None]] = set()
+        self._mails: set[DeliveryId] = set()
 
     async def start(self) -> None:
         """Start to post in the background."""
@@ -80,8 +84,12 @@ class Worker:
             in_hand = self._in_hand[due.webhook_endpoint_id]
             places = 1 if due.is_failing else POSTS_PER_ENDPOINT_MAX
             has_place = len(in_hand) < places and len(self._tries) < POSTS_MAX
+            if due.is_mail and len(self._mails) >= MAILS_MAX:
+                continue
             if has_place and due.delivery_id not in in_hand:
                 in_hand.add(due.delivery_id)
+                if due.is_mail:
+                    self._mails.add(due.delivery_id)
                 task = asyncio.create_task(self._try(due.webhook_endpoint_id, due.delivery_id))
                 self._tries.add(task)
                 task.add_done_callback(self._tries.discard)
@@ -94,6 +102,7 @@ class Worker:
             log.warning("delivery_attempt_broken", delivery_id=delivery_id, error=_words(error))
         finally:
             self._in_hand[endpoint_id].discard(delivery_id)
+            self._mails.discard(delivery_id)
             if not self._in_hand[endpoint_id]:
                 del self._in_hand[endpoint_id]
 

@@ -30,6 +30,7 @@ from services.alert.domain.endpoint import (
     WebhookEndpointId,
     is_reserved,
 )
+from services.alert.domain.mail import RECIPIENTS_MAX, is_mail_address
 from services.alert.domain.target import URL_LENGTH_MAX, target_of
 from services.alert.wire.deliveries import delivery_to_wire
 from services.alert.wire.events import event_types_from_wire
@@ -46,6 +47,7 @@ _REASONS_TO_WIRE: Final = {
 _KINDS_TO_WIRE: Final = {
     EndpointKind.WEBHOOK: pb.ENDPOINT_KIND_WEBHOOK,
     EndpointKind.SLACK: pb.ENDPOINT_KIND_SLACK,
+    EndpointKind.EMAIL: pb.ENDPOINT_KIND_EMAIL,
 }
 _KINDS: Final[dict[int, EndpointKind]] = {number: kind for kind, number in _KINDS_TO_WIRE.items()}
 _LIST: Final = {"list": "webhook_endpoints"}
@@ -53,21 +55,28 @@ _LIST: Final = {"list": "webhook_endpoints"}
 
 def create_from_wire(request: pb.CreateWebhookEndpointRequest) -> CreateWebhookEndpoint:
     fields = Fields()
+    kind = fields.choice("kind", request.kind, _KINDS) if request.kind else EndpointKind.WEBHOOK
+    is_mail = kind is EndpointKind.EMAIL
     command = CreateWebhookEndpoint(
         request_id=fields.request_id(request.request_id),
         fingerprint=fingerprint("CreateWebhookEndpoint", request),
-        url=_url(fields, request.url),
+        url="" if is_mail else _url(fields, request.url),
         event_types=event_types_from_wire(fields, "event_types", request.event_types),
         headers=_headers(fields, "headers", request.headers),
-        kind=fields.choice("kind", request.kind, _KINDS) if request.kind else EndpointKind.WEBHOOK,
+        kind=kind,
+        recipients=_recipients(fields, "recipients", request.recipients) if is_mail else (),
     )
+    for name in ("url", "headers") if is_mail else ("recipients",):
+        if getattr(request, name):
+            fields.add(name, f"must be empty for the kind {kind.value}")
     fields.check()
     return command
 
 
-def create_to_wire(created: EndpointCreated, secret: Secret) -> pb.CreateWebhookEndpointResponse:
+def create_to_wire(created: EndpointCreated, secret: Secret | None) -> pb.CreateWebhookEndpointResponse:
     return pb.CreateWebhookEndpointResponse(
-        webhook_endpoint=endpoint_to_wire(created.webhook_endpoint), secret=secret.text
+        webhook_endpoint=endpoint_to_wire(created.webhook_endpoint),
+        secret="" if secret is None else secret.text,
     )
 
 
@@ -116,6 +125,9 @@ def update_from_wire(request: pb.UpdateWebhookEndpointRequest) -> UpdateWebhookE
         if has("event_types")
         else None,
         headers=_headers(fields, "headers.headers", request.headers.headers) if has("headers") else None,
+        recipients=_recipients(fields, "recipients.recipients", request.recipients.recipients)
+        if has("recipients")
+        else None,
     )
     fields.check()
     return command
@@ -181,6 +193,7 @@ def endpoint_to_wire(endpoint: WebhookEndpoint) -> pb.WebhookEndpoint:
         webhook_endpoint_id=endpoint.webhook_endpoint_id,
         url=endpoint.url,
         kind=_KINDS_TO_WIRE[endpoint.kind],
+        recipients=endpoint.recipients,
         event_types=[one.value for one in endpoint.event_types],
         header_names=endpoint.header_names,
         create_time=timestamp(endpoint.create_time),
@@ -205,6 +218,19 @@ def _headers(fields: Fields, path: str, headers: Sequence[pb.CustomHeader]) -> t
             fields.add(f"{at}.value", "must be 1 to 1000 printable ASCII characters, no space at either end")
         found[name] = Header(name=name, value=header.value)
     return tuple(found.values())
+
+
+def _recipients(fields: Fields, path: str, recipients: Sequence[str]) -> tuple[str, ...]:
+    if not 1 <= len(recipients) <= RECIPIENTS_MAX:
+        fields.add(path, f"must be 1 to {RECIPIENTS_MAX}")
+    found: set[str] = set()
+    for place, address in enumerate(recipients[:RECIPIENTS_MAX]):
+        if not is_mail_address(address):
+            fields.add(f"{path}[{place}]", "must be an address in ASCII, such as ops@vendor.example")
+        elif address.lower() in found:
+            fields.add(f"{path}[{place}]", "is there twice")
+        found.add(address.lower())
+    return tuple(recipients)
 
 
 def _url(fields: Fields, url: str) -> str:

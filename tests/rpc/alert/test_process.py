@@ -9,17 +9,21 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from grpc import StatusCode
 
+from meshkit.clock import ManualClock
 from meshkit.db import role_of
 from meshkit.rpc.client import open_channel
 from purser.alert.v1 import alert_pb2 as pb
 from purser.alert.v1.alert_pb2_grpc import AlertServiceStub
-from tests.support.alert import NOBODY, SECRET_KEYS
+from services.alert.domain.delivery import LEASE
+from tests.support.alert import NOBODY, SECRET_KEYS, running_alert
 from tests.support.faults import fault
+from tests.support.mail_receiver import running_mail_receiver
 from tests.support.postgres import Databases
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -163,3 +167,42 @@ async def test_migrate_names_a_runtime_role_that_does_not_exist(databases: Datab
 
     assert process.returncode == 1
     assert said.decode().splitlines() == ['alert: 42704: role "no_such_role" does not exist']
+
+
+async def test_a_mail_whose_process_is_killed_before_it_is_recorded_is_sent_again_under_the_same_id(
+    databases: Databases,
+) -> None:
+    async with running_mail_receiver() as mails:
+        mails.is_silent_at = "DATA"
+        async with an_alert_process(
+            database_url=databases.url("alert"),
+            listen="127.0.0.1:0",
+            ledger_address=NOBODY,
+            log_json="true",
+            secret_keys=SECRET_KEYS,
+            **{name: str(value) for name, value in mails.settings.items()},
+        ) as process:
+            async with open_channel(f"127.0.0.1:{await port_of(process)}") as channel:
+                alert = AlertServiceStub(channel)
+                created = await alert.CreateWebhookEndpoint(
+                    pb.CreateWebhookEndpointRequest(
+                        request_id="create", kind=pb.ENDPOINT_KIND_EMAIL, recipients=["ann@vendor.example"]
+                    )
+                )
+                endpoint_id = created.webhook_endpoint.webhook_endpoint_id
+                await alert.TestWebhookEndpoint(
+                    pb.TestWebhookEndpointRequest(request_id="test", webhook_endpoint_id=endpoint_id)
+                )
+                first = await mails.next_mail()
+                process.kill()
+                await process.wait()
+        mails.is_silent_at = ""
+
+        after_its_lease = ManualClock(datetime.now(UTC) + LEASE)
+        async with running_alert(databases, wall=after_its_lease, smtp=mails.settings) as running:
+            second = await mails.next_mail()
+            (delivery,) = (await running.stub.ListDeliveries(pb.ListDeliveriesRequest())).deliveries
+
+    assert first.message["Message-ID"] == second.message["Message-ID"]
+    assert first.recipients == second.recipients == ["ann@vendor.example"]
+    assert delivery.attempts == 2

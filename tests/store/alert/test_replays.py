@@ -56,6 +56,7 @@ class Service:
             randomness=bytes,
             courier=self.courier,
             replayer=self.courier,
+            can_mail=False,
         )
         self.replays = Replays(store=store, replayer=self.courier, wall=wall, ids=self.ids)
         self.replayer = Replayer(

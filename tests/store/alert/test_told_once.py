@@ -50,6 +50,7 @@ def endpoints(store: PostgresStore, wall: ManualClock) -> Endpoints:
         randomness=bytes,
         courier=Courier(),
         replayer=Courier(),
+        can_mail=False,
     )
 
 

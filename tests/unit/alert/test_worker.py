@@ -4,10 +4,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from services.alert.domain.delivery import DeliveryId, Due
 from services.alert.domain.endpoint import WebhookEndpointId
-from services.alert.webhooks.worker import POSTS_PER_ENDPOINT_MAX, Worker
+from services.alert.webhooks.worker import MAILS_MAX, POSTS_PER_ENDPOINT_MAX, Worker
 
 
 class Queue:
@@ -17,6 +18,7 @@ class Queue:
         self, *due: str, hanging: Sequence[str] = (), failing: Sequence[str] = (), broken: int = 0
     ) -> None:
         self.failing = set(failing)
+        self.mails: set[str] = set()
         self._due: list[Due] = []
         self._hanging = {endpoint: asyncio.Event() for endpoint in hanging}
         self._broken = broken
@@ -45,7 +47,7 @@ class Queue:
         if self._broken:
             self._broken -= 1
             raise ConnectionError("the database is away")
-        return list(self._due)
+        return [replace(due, is_mail=due.webhook_endpoint_id in self.mails) for due in self._due]
 
     async def attempt(self, delivery_id: DeliveryId) -> None:
         (leased,) = [due for due in self._due if due.delivery_id == delivery_id]
@@ -101,6 +103,19 @@ async def test_an_endpoint_that_hangs_does_not_hold_up_the_others() -> None:
         queue.add("quick/q2")
         worker.wake()
         assert await queue.begun.get() == "q2"
+
+
+async def test_a_mail_server_that_hangs_does_not_occupy_the_places_of_webhooks() -> None:
+    mails = [f"mail{n}/m{n}" for n in range(MAILS_MAX + 5)]
+    queue = Queue(*mails, "quick/q1", hanging=[f"mail{n}" for n in range(MAILS_MAX + 5)])
+    queue.mails.update(f"mail{n}" for n in range(MAILS_MAX + 5))
+
+    async with working(queue):
+        begun = [await queue.begun.get() for _ in range(MAILS_MAX + 1)]
+        assert begun == [*(f"m{n}" for n in range(MAILS_MAX)), "q1"]
+
+        queue.let_go("mail0")
+        assert await queue.begun.get() == f"m{MAILS_MAX}"
 
 
 async def test_the_next_of_an_endpoint_begins_when_one_has_ended() -> None:

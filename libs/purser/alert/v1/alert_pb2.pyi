@@ -31,6 +31,7 @@ class EndpointKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ENDPOINT_KIND_UNSPECIFIED: _ClassVar[EndpointKind]
     ENDPOINT_KIND_WEBHOOK: _ClassVar[EndpointKind]
     ENDPOINT_KIND_SLACK: _ClassVar[EndpointKind]
+    ENDPOINT_KIND_EMAIL: _ClassVar[EndpointKind]
 
 class DisableReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -55,6 +56,7 @@ ALERT_STATE_IN_ALARM: AlertState
 ENDPOINT_KIND_UNSPECIFIED: EndpointKind
 ENDPOINT_KIND_WEBHOOK: EndpointKind
 ENDPOINT_KIND_SLACK: EndpointKind
+ENDPOINT_KIND_EMAIL: EndpointKind
 DISABLE_REASON_UNSPECIFIED: DisableReason
 DISABLE_REASON_OPERATOR: DisableReason
 DISABLE_REASON_GONE: DisableReason
@@ -293,7 +295,7 @@ class GetAlertStateResponse(_message.Message):
     def __init__(self, statuses: _Optional[_Iterable[_Union[AlertStatus, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class WebhookEndpoint(_message.Message):
-    __slots__ = ("webhook_endpoint_id", "url", "create_time", "disable_time", "event_types", "header_names", "disable_reason", "kind")
+    __slots__ = ("webhook_endpoint_id", "url", "create_time", "disable_time", "event_types", "header_names", "disable_reason", "kind", "recipients")
     WEBHOOK_ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
     URL_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -302,6 +304,7 @@ class WebhookEndpoint(_message.Message):
     HEADER_NAMES_FIELD_NUMBER: _ClassVar[int]
     DISABLE_REASON_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
+    RECIPIENTS_FIELD_NUMBER: _ClassVar[int]
     webhook_endpoint_id: str
     url: str
     create_time: _timestamp_pb2.Timestamp
@@ -310,7 +313,8 @@ class WebhookEndpoint(_message.Message):
     header_names: _containers.RepeatedScalarFieldContainer[str]
     disable_reason: DisableReason
     kind: EndpointKind
-    def __init__(self, webhook_endpoint_id: _Optional[str] = ..., url: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., disable_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_types: _Optional[_Iterable[str]] = ..., header_names: _Optional[_Iterable[str]] = ..., disable_reason: _Optional[_Union[DisableReason, str]] = ..., kind: _Optional[_Union[EndpointKind, str]] = ...) -> None: ...
+    recipients: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, webhook_endpoint_id: _Optional[str] = ..., url: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., disable_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_types: _Optional[_Iterable[str]] = ..., header_names: _Optional[_Iterable[str]] = ..., disable_reason: _Optional[_Union[DisableReason, str]] = ..., kind: _Optional[_Union[EndpointKind, str]] = ..., recipients: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CustomHeader(_message.Message):
     __slots__ = ("name", "value")
@@ -321,18 +325,20 @@ class CustomHeader(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class CreateWebhookEndpointRequest(_message.Message):
-    __slots__ = ("request_id", "url", "event_types", "headers", "kind")
+    __slots__ = ("request_id", "url", "event_types", "headers", "kind", "recipients")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     URL_FIELD_NUMBER: _ClassVar[int]
     EVENT_TYPES_FIELD_NUMBER: _ClassVar[int]
     HEADERS_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
+    RECIPIENTS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     url: str
     event_types: _containers.RepeatedScalarFieldContainer[str]
     headers: _containers.RepeatedCompositeFieldContainer[CustomHeader]
     kind: EndpointKind
-    def __init__(self, request_id: _Optional[str] = ..., url: _Optional[str] = ..., event_types: _Optional[_Iterable[str]] = ..., headers: _Optional[_Iterable[_Union[CustomHeader, _Mapping]]] = ..., kind: _Optional[_Union[EndpointKind, str]] = ...) -> None: ...
+    recipients: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, request_id: _Optional[str] = ..., url: _Optional[str] = ..., event_types: _Optional[_Iterable[str]] = ..., headers: _Optional[_Iterable[_Union[CustomHeader, _Mapping]]] = ..., kind: _Optional[_Union[EndpointKind, str]] = ..., recipients: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CreateWebhookEndpointResponse(_message.Message):
     __slots__ = ("webhook_endpoint", "secret")
@@ -375,18 +381,26 @@ class RotateWebhookSecretResponse(_message.Message):
     def __init__(self, secret: _Optional[str] = ..., previous_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class UpdateWebhookEndpointRequest(_message.Message):
-    __slots__ = ("request_id", "webhook_endpoint_id", "url", "event_types", "headers")
+    __slots__ = ("request_id", "webhook_endpoint_id", "url", "event_types", "headers", "recipients")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     WEBHOOK_ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
     URL_FIELD_NUMBER: _ClassVar[int]
     EVENT_TYPES_FIELD_NUMBER: _ClassVar[int]
     HEADERS_FIELD_NUMBER: _ClassVar[int]
+    RECIPIENTS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     webhook_endpoint_id: str
     url: str
     event_types: EventTypes
     headers: CustomHeaders
-    def __init__(self, request_id: _Optional[str] = ..., webhook_endpoint_id: _Optional[str] = ..., url: _Optional[str] = ..., event_types: _Optional[_Union[EventTypes, _Mapping]] = ..., headers: _Optional[_Union[CustomHeaders, _Mapping]] = ...) -> None: ...
+    recipients: Recipients
+    def __init__(self, request_id: _Optional[str] = ..., webhook_endpoint_id: _Optional[str] = ..., url: _Optional[str] = ..., event_types: _Optional[_Union[EventTypes, _Mapping]] = ..., headers: _Optional[_Union[CustomHeaders, _Mapping]] = ..., recipients: _Optional[_Union[Recipients, _Mapping]] = ...) -> None: ...
+
+class Recipients(_message.Message):
+    __slots__ = ("recipients",)
+    RECIPIENTS_FIELD_NUMBER: _ClassVar[int]
+    recipients: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, recipients: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class EventTypes(_message.Message):
     __slots__ = ("event_types",)

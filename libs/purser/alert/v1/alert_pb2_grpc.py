@@ -231,10 +231,11 @@ class AlertServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateWebhookEndpoint(self, request, context):
-        """Registers a URL that notifications are posted to, and creates its signing secret. Idempotent by request_id.
-        Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that has no address, or one that is not public
-        (private, loopback, link-local and the like). Of a repeated request: WEBHOOK_SECRET_UNREADABLE (FAILED_PRECONDITION)
-        if no configured key decrypts the stored secret.
+        """Registers a URL that notifications are posted to, and creates its signing secret; or addresses that they are mailed to,
+        without one. Idempotent by request_id. Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that has no
+        address, or one that is not public (private, loopback, link-local and the like); EMAIL_NOT_CONFIGURED
+        (FAILED_PRECONDITION) for the kind EMAIL if Alert has no mail server. Of a repeated request: WEBHOOK_SECRET_UNREADABLE
+        (FAILED_PRECONDITION) if no configured key decrypts the stored secret.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -249,8 +250,9 @@ class AlertServiceServicer:
 
     def RotateWebhookSecret(self, request, context):
         """Creates a new signing secret; deliveries are signed with both until the old one expires after 24 h. Idempotent by
-        request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND). Of a repeated request: WEBHOOK_SECRET_UNREADABLE
-        (FAILED_PRECONDITION) if no configured key decrypts the stored secret.
+        request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND); WEBHOOK_ENDPOINT_KIND_MISMATCH (FAILED_PRECONDITION) for the
+        kind EMAIL, whose mails are not signed. Of a repeated request: WEBHOOK_SECRET_UNREADABLE (FAILED_PRECONDITION) if no
+        configured key decrypts the stored secret.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -259,7 +261,8 @@ class AlertServiceServicer:
     def UpdateWebhookEndpoint(self, request, context):
         """Changes where and what is posted from now on, also of deliveries that are pending. Idempotent by request_id.
         Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND); WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION), as of
-        CreateWebhookEndpoint.
+        CreateWebhookEndpoint; WEBHOOK_ENDPOINT_KIND_MISMATCH (FAILED_PRECONDITION) for a field that the endpoint's kind does
+        not have: url and headers of an EMAIL, recipients of another.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

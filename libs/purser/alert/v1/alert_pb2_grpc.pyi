@@ -78,22 +78,25 @@ class AlertServiceStub:
     Errors: ALERT_NOT_FOUND (NOT_FOUND).
     """
     CreateWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_alert_pb2.CreateWebhookEndpointRequest, _alert_pb2.CreateWebhookEndpointResponse]
-    """Registers a URL that notifications are posted to, and creates its signing secret. Idempotent by request_id.
-    Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that has no address, or one that is not public
-    (private, loopback, link-local and the like). Of a repeated request: WEBHOOK_SECRET_UNREADABLE (FAILED_PRECONDITION)
-    if no configured key decrypts the stored secret.
+    """Registers a URL that notifications are posted to, and creates its signing secret; or addresses that they are mailed to,
+    without one. Idempotent by request_id. Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that has no
+    address, or one that is not public (private, loopback, link-local and the like); EMAIL_NOT_CONFIGURED
+    (FAILED_PRECONDITION) for the kind EMAIL if Alert has no mail server. Of a repeated request: WEBHOOK_SECRET_UNREADABLE
+    (FAILED_PRECONDITION) if no configured key decrypts the stored secret.
     """
     ListWebhookEndpoints: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ListWebhookEndpointsRequest, _alert_pb2.ListWebhookEndpointsResponse]
     """Lists endpoints in order of creation, without their secrets."""
     RotateWebhookSecret: _grpc.UnaryUnaryMultiCallable[_alert_pb2.RotateWebhookSecretRequest, _alert_pb2.RotateWebhookSecretResponse]
     """Creates a new signing secret; deliveries are signed with both until the old one expires after 24 h. Idempotent by
-    request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND). Of a repeated request: WEBHOOK_SECRET_UNREADABLE
-    (FAILED_PRECONDITION) if no configured key decrypts the stored secret.
+    request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND); WEBHOOK_ENDPOINT_KIND_MISMATCH (FAILED_PRECONDITION) for the
+    kind EMAIL, whose mails are not signed. Of a repeated request: WEBHOOK_SECRET_UNREADABLE (FAILED_PRECONDITION) if no
+    configured key decrypts the stored secret.
     """
     UpdateWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_alert_pb2.UpdateWebhookEndpointRequest, _alert_pb2.UpdateWebhookEndpointResponse]
     """Changes where and what is posted from now on, also of deliveries that are pending. Idempotent by request_id.
     Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND); WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION), as of
-    CreateWebhookEndpoint.
+    CreateWebhookEndpoint; WEBHOOK_ENDPOINT_KIND_MISMATCH (FAILED_PRECONDITION) for a field that the endpoint's kind does
+    not have: url and headers of an EMAIL, recipients of another.
     """
     TestWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_alert_pb2.TestWebhookEndpointRequest, _alert_pb2.TestWebhookEndpointResponse]
     """Posts one event of the type "webhook.test" to an endpoint, whatever types it wants, like any other: signed, retried and
@@ -173,22 +176,25 @@ class AlertServiceAsyncStub(AlertServiceStub):
     Errors: ALERT_NOT_FOUND (NOT_FOUND).
     """
     CreateWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_alert_pb2.CreateWebhookEndpointRequest, _alert_pb2.CreateWebhookEndpointResponse]  # type: ignore[assignment]
-    """Registers a URL that notifications are posted to, and creates its signing secret. Idempotent by request_id.
-    Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that has no address, or one that is not public
-    (private, loopback, link-local and the like). Of a repeated request: WEBHOOK_SECRET_UNREADABLE (FAILED_PRECONDITION)
-    if no configured key decrypts the stored secret.
+    """Registers a URL that notifications are posted to, and creates its signing secret; or addresses that they are mailed to,
+    without one. Idempotent by request_id. Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that has no
+    address, or one that is not public (private, loopback, link-local and the like); EMAIL_NOT_CONFIGURED
+    (FAILED_PRECONDITION) for the kind EMAIL if Alert has no mail server. Of a repeated request: WEBHOOK_SECRET_UNREADABLE
+    (FAILED_PRECONDITION) if no configured key decrypts the stored secret.
     """
     ListWebhookEndpoints: _aio.UnaryUnaryMultiCallable[_alert_pb2.ListWebhookEndpointsRequest, _alert_pb2.ListWebhookEndpointsResponse]  # type: ignore[assignment]
     """Lists endpoints in order of creation, without their secrets."""
     RotateWebhookSecret: _aio.UnaryUnaryMultiCallable[_alert_pb2.RotateWebhookSecretRequest, _alert_pb2.RotateWebhookSecretResponse]  # type: ignore[assignment]
     """Creates a new signing secret; deliveries are signed with both until the old one expires after 24 h. Idempotent by
-    request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND). Of a repeated request: WEBHOOK_SECRET_UNREADABLE
-    (FAILED_PRECONDITION) if no configured key decrypts the stored secret.
+    request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND); WEBHOOK_ENDPOINT_KIND_MISMATCH (FAILED_PRECONDITION) for the
+    kind EMAIL, whose mails are not signed. Of a repeated request: WEBHOOK_SECRET_UNREADABLE (FAILED_PRECONDITION) if no
+    configured key decrypts the stored secret.
     """
     UpdateWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_alert_pb2.UpdateWebhookEndpointRequest, _alert_pb2.UpdateWebhookEndpointResponse]  # type: ignore[assignment]
     """Changes where and what is posted from now on, also of deliveries that are pending. Idempotent by request_id.
     Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND); WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION), as of
-    CreateWebhookEndpoint.
+    CreateWebhookEndpoint; WEBHOOK_ENDPOINT_KIND_MISMATCH (FAILED_PRECONDITION) for a field that the endpoint's kind does
+    not have: url and headers of an EMAIL, recipients of another.
     """
     TestWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_alert_pb2.TestWebhookEndpointRequest, _alert_pb2.TestWebhookEndpointResponse]  # type: ignore[assignment]
     """Posts one event of the type "webhook.test" to an endpoint, whatever types it wants, like any other: signed, retried and
@@ -331,10 +337,11 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _alert_pb2.CreateWebhookEndpointRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.CreateWebhookEndpointResponse, _abc.Awaitable[_alert_pb2.CreateWebhookEndpointResponse]]:
-        """Registers a URL that notifications are posted to, and creates its signing secret. Idempotent by request_id.
-        Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that has no address, or one that is not public
-        (private, loopback, link-local and the like). Of a repeated request: WEBHOOK_SECRET_UNREADABLE (FAILED_PRECONDITION)
-        if no configured key decrypts the stored secret.
+        """Registers a URL that notifications are posted to, and creates its signing secret; or addresses that they are mailed to,
+        without one. Idempotent by request_id. Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that has no
+        address, or one that is not public (private, loopback, link-local and the like); EMAIL_NOT_CONFIGURED
+        (FAILED_PRECONDITION) for the kind EMAIL if Alert has no mail server. Of a repeated request: WEBHOOK_SECRET_UNREADABLE
+        (FAILED_PRECONDITION) if no configured key decrypts the stored secret.
         """
 
     @_abc_1.abstractmethod
@@ -352,8 +359,9 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.RotateWebhookSecretResponse, _abc.Awaitable[_alert_pb2.RotateWebhookSecretResponse]]:
         """Creates a new signing secret; deliveries are signed with both until the old one expires after 24 h. Idempotent by
-        request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND). Of a repeated request: WEBHOOK_SECRET_UNREADABLE
-        (FAILED_PRECONDITION) if no configured key decrypts the stored secret.
+        request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND); WEBHOOK_ENDPOINT_KIND_MISMATCH (FAILED_PRECONDITION) for the
+        kind EMAIL, whose mails are not signed. Of a repeated request: WEBHOOK_SECRET_UNREADABLE (FAILED_PRECONDITION) if no
+        configured key decrypts the stored secret.
         """
 
     @_abc_1.abstractmethod
@@ -364,7 +372,8 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_alert_pb2.UpdateWebhookEndpointResponse, _abc.Awaitable[_alert_pb2.UpdateWebhookEndpointResponse]]:
         """Changes where and what is posted from now on, also of deliveries that are pending. Idempotent by request_id.
         Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND); WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION), as of
-        CreateWebhookEndpoint.
+        CreateWebhookEndpoint; WEBHOOK_ENDPOINT_KIND_MISMATCH (FAILED_PRECONDITION) for a field that the endpoint's kind does
+        not have: url and headers of an EMAIL, recipients of another.
         """
 
     @_abc_1.abstractmethod
