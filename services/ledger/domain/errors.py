@@ -170,6 +170,17 @@ class SourceIdReused(AlreadyExists):
         )
 
 
+class RefundIdReused(AlreadyExists):
+    reason = "REFUND_ID_REUSED"
+
+    def __init__(self, *, refund_id: str, grant_id: str) -> None:
+        super().__init__(
+            f"{refund_id!r} already is a refund of the grant {grant_id!r}; nothing was voided",
+            refund_id=refund_id,
+            grant_id=grant_id,
+        )
+
+
 class SourceIdReserved(Invalid):
     reason = "SOURCE_ID_RESERVED"
 

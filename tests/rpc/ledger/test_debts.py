@@ -195,6 +195,20 @@ async def test_bad_fields_of_debts(ledger: RunningLedger) -> None:
         await ledger.peer.RefundGrant(_charged_back(ledger))
 
 
+async def test_one_refund_id_is_of_one_grant(ledger: RunningLedger) -> None:
+    old = await _pack(ledger)
+    await _buy(ledger, 1_000, 100, "top_2")
+    await ledger.peer.RefundGrant(_charged_back(ledger))
+
+    with fault(StatusCode.ALREADY_EXISTS, "REFUND_ID_REUSED", refund_id="rfd_1", grant_id=old.grant_id):
+        await ledger.peer.RefundGrant(_charged_back(ledger, top_up_id="top_2"))
+
+    assert (await ledger.pool()).available_micros == 1_000 * CREDIT
+    await ledger.peer.RefundGrant(_charged_back(ledger, of="rfd_2", top_up_id="top_2"))
+    assert (await ledger.pool()).available_micros == 0
+    await ledger.assert_adds_up()
+
+
 async def test_contract_asks_what_is_owed_in_a_currency(ledger: RunningLedger) -> None:
     async def owed(currency_code: str = "USD") -> int:
         question = peer_pb.GetOwedRequest(customer_id="cus_acme", currency_code=currency_code)

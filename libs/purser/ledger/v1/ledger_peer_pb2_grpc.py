@@ -224,7 +224,8 @@ class LedgerPeerServiceServicer:
         """Voids unspent credits of a paid top-up's own grant, for a refund, and says where its credits are, in the same
         transaction. With accept_debt, what is spent of the refunded credits is owed until other bought credits pay for it,
         or it returns. From Contract. Idempotent by request_id: a repeated request gets the first answer. Errors:
-        CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED (NOT_FOUND).
+        CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED (NOT_FOUND); REFUND_ID_REUSED (ALREADY_EXISTS): a refund of another top-up that
+        accepted a debt has this refund_id, and nothing was voided.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -89,7 +89,8 @@ class LedgerPeerServiceStub:
     """Voids unspent credits of a paid top-up's own grant, for a refund, and says where its credits are, in the same
     transaction. With accept_debt, what is spent of the refunded credits is owed until other bought credits pay for it,
     or it returns. From Contract. Idempotent by request_id: a repeated request gets the first answer. Errors:
-    CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED (NOT_FOUND).
+    CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED (NOT_FOUND); REFUND_ID_REUSED (ALREADY_EXISTS): a refund of another top-up that
+    accepted a debt has this refund_id, and nothing was voided.
     """
     ReverseRefund: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.ReverseRefundRequest, _ledger_peer_pb2.ReverseRefundResponse]
     """Undoes a refund with accept_debt whose money is back, such as of a dispute that was won: what is still owed is
@@ -176,7 +177,8 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     """Voids unspent credits of a paid top-up's own grant, for a refund, and says where its credits are, in the same
     transaction. With accept_debt, what is spent of the refunded credits is owed until other bought credits pay for it,
     or it returns. From Contract. Idempotent by request_id: a repeated request gets the first answer. Errors:
-    CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED (NOT_FOUND).
+    CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED (NOT_FOUND); REFUND_ID_REUSED (ALREADY_EXISTS): a refund of another top-up that
+    accepted a debt has this refund_id, and nothing was voided.
     """
     ReverseRefund: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ReverseRefundRequest, _ledger_peer_pb2.ReverseRefundResponse]  # type: ignore[assignment]
     """Undoes a refund with accept_debt whose money is back, such as of a dispute that was won: what is still owed is
@@ -326,7 +328,8 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Voids unspent credits of a paid top-up's own grant, for a refund, and says where its credits are, in the same
         transaction. With accept_debt, what is spent of the refunded credits is owed until other bought credits pay for it,
         or it returns. From Contract. Idempotent by request_id: a repeated request gets the first answer. Errors:
-        CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED (NOT_FOUND).
+        CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED (NOT_FOUND); REFUND_ID_REUSED (ALREADY_EXISTS): a refund of another top-up that
+        accepted a debt has this refund_id, and nothing was voided.
         """
 
     @_abc_1.abstractmethod

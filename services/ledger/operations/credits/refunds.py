@@ -17,7 +17,7 @@ from services.ledger.domain.credits.refund import (
     ReverseRefund,
     refund_grant,
 )
-from services.ledger.domain.errors import RefundUnknown, TopUpNotGranted
+from services.ledger.domain.errors import RefundIdReused, RefundUnknown, TopUpNotGranted
 from services.ledger.operations.credits.settlement import OpenAccount, open_account
 from services.ledger.operations.ports import Relay
 from services.ledger.store import PostgresStore, Transaction
@@ -35,7 +35,7 @@ class Refunds:
     async def refund(self, command: RefundGrant) -> GrantRefunded:
         """Void credits of a top-up's grant; returns where they are. A repeated request gets the stored response.
 
-        Raises CustomerNotFound, RequestIdReused, TopUpNotGranted.
+        Raises CustomerNotFound, RequestIdReused, TopUpNotGranted, RefundIdReused.
         """
         at = self._clock.now()
 
@@ -48,6 +48,8 @@ class Refunds:
             account, entry, refunded = refund_grant(
                 opened.now, grant.grant_id, command, history, at=opened.at
             )
+            if entry is not None:
+                await _require_unused(tx, customer_id, command.refund_id)
             await opened.save(tx, account)
             if entry is not None:
                 await tx.debts.insert(customer_id, [entry])
@@ -128,6 +130,13 @@ class Refunds:
             tx, customer_id, credit_type_id, at=at, ids=self._ids, only_grants=frozenset({grant.grant_id})
         )
         return grant, opened
+
+
+async def _require_unused(tx: Transaction, customer_id: CustomerId, refund_id: str) -> None:
+    """Raise RefundIdReused if a refund of another grant has this id."""
+    grant_id = await tx.debts.refunded_grant(customer_id, refund_id)
+    if grant_id is not None:
+        raise RefundIdReused(refund_id=refund_id, grant_id=grant_id)
 
 
 def _reversed(entry: DebtEntry) -> RefundReversed:

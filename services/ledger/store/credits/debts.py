@@ -64,6 +64,15 @@ class Debts:
         )
         return DebtHistory(entries=tuple(map(_from_row, rows)), paid_for_others=Credits(paid))
 
+    async def refunded_grant(self, customer_id: CustomerId, refund_id: str) -> GrantId | None:
+        """Return the grant that a refund with a debt was of; None if there is no such refund."""
+        grant_id: GrantId | None = await self._connection.fetchval(
+            "SELECT grant_id FROM ledger.debt_entries WHERE customer_id = $1 AND refund_id = $2 AND kind = 'REFUND'",
+            customer_id,
+            refund_id,
+        )
+        return grant_id
+
     async def insert(self, customer_id: CustomerId, entries: Sequence[DebtEntry]) -> None:
         """Write entries in this order."""
         await self._connection.executemany(
