@@ -42,6 +42,7 @@ from services.ledger.store.credits.verification import verify
 from services.ledger.store.credits.writing import write_changes, write_extras
 from services.ledger.store.gate.caps import Caps
 from services.ledger.store.gate.concurrency_caps import ConcurrencyCaps
+from services.ledger.store.gate.recounts import Recounts
 from services.ledger.store.gate.standings import Standings
 from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
@@ -91,6 +92,7 @@ class Transaction:
         self.watch_sweeps = WatchSweeps(connection)
         self.caps = Caps(connection)
         self.concurrency_caps = ConcurrencyCaps(connection)
+        self.recounts = Recounts(connection)
         self.reports = Reports(connection)
         self.retention = Retention(connection)
         self.events = UsageEvents(connection)

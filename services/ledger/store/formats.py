@@ -114,6 +114,11 @@ def _lines_without_overage(response: Json) -> Json:
     return _without_overage({**response, "lines": [_without_overage(line) for line in response["lines"]]})
 
 
+def _of_the_vendor(answer: Json) -> Json:
+    """CustomerSpendCap 1 to 2: a cap has an owner, and may be in a rolling window."""
+    return {**answer, "cap": {**answer["cap"], "owner": "VENDOR", "hours": 0}}
+
+
 RESPONSES: Final = Formats[Response](
     Format("Authorized", Authorized, (_without_overage,)),
     Format("AuthorizedLines", AuthorizedLines, (_lines_without_overage,)),
@@ -148,7 +153,7 @@ RESPONSES: Final = Formats[Response](
             _grant_never_owed,
         ),
     ),
-    Format("CustomerSpendCap", CustomerSpendCap),
+    Format("CustomerSpendCap", CustomerSpendCap, (_of_the_vendor,)),
     Format("SpendCapRemoval", SpendCapRemoval),
     Format("CustomerConcurrencyCap", CustomerConcurrencyCap),
     Format("ConcurrencyCapRemoval", ConcurrencyCapRemoval),

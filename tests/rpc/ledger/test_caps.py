@@ -43,7 +43,7 @@ async def test_a_cap_set_again_replaces_the_one_on_the_same_value(ledger: Runnin
     other = await ledger.set_cap(100, user="ann", credit_type_id="crt_image")
     ledger.clock.advance(DAY)
 
-    second = await ledger.set_cap(200, user="ann", window=admin.CAP_WINDOW_DAY)
+    second = await ledger.set_cap(200, user="ann")
 
     assert second == admin.SpendCap(
         spend_cap_id=first.spend_cap_id,
@@ -52,7 +52,7 @@ async def test_a_cap_set_again_replaces_the_one_on_the_same_value(ledger: Runnin
         group_key="user_id",
         group_value="ann",
         limit_micros=200 * CREDIT,
-        window=admin.CAP_WINDOW_DAY,
+        window=admin.CAP_WINDOW_BILLING_PERIOD,
         create_time=timestamp(JUNE),
     )
     assert await _listed(ledger) == [second, other]

@@ -19,7 +19,8 @@ from services.ledger.domain.gate import gate
 from services.ledger.domain.gate.commands import SetSpendCap
 from services.ledger.domain.gate.decision import Ask, Entitlement
 from services.ledger.domain.gate.hold import HoldId
-from services.ledger.domain.gate.spend_cap import CapWindow, SpendCap, SpendCapRemoval
+from services.ledger.domain.gate.spend_cap import SpendCap, SpendCapRemoval
+from services.ledger.domain.gate.windows import CapWindow
 from services.ledger.domain.rating.price import Conversion, FlatPrice, Pricing, Rounding
 from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
 from services.ledger.store import Transaction

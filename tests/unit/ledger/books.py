@@ -44,8 +44,15 @@ from services.ledger.domain.gate.decision import (
     Released,
 )
 from services.ledger.domain.gate.hold import HOLD_TTL_DEFAULT, Hold, HoldId, HoldState
-from services.ledger.domain.gate.spend_cap import GroupValue, Spend, SpendCap
+from services.ledger.domain.gate.spend_cap import (
+    GroupValue,
+    Spend,
+    SpendCap,
+    own_subjects,
+    stepped_windows_of,
+)
 from services.ledger.domain.gate.standing import CustomerRecord, extension_of
+from services.ledger.domain.gate.subjects import held_by
 from tests.unit.ledger.builders import ACME, AI, JUNE, a_book, an_account
 
 USD = "USD"
@@ -335,7 +342,13 @@ class Books:
         self.settle(at, settles=True)
 
     def set_cap(self, cap: SpendCap) -> None:
-        self.stored = replace(self.stored, caps=(*self.stored.caps, cap))
+        caps = (*self.stored.caps, cap)
+        self.stored = replace(
+            self.stored,
+            caps=caps,
+            windows=stepped_windows_of(caps, self.stored.time_zone),
+            own_subjects=own_subjects(caps),
+        )
 
     def settle(self, at: datetime, *, settles: bool = False) -> None:
         """Look at the pool, as the sweeper does; settles: even if nothing seems due."""
@@ -377,8 +390,8 @@ class Books:
             if hold.state is HoldState.HELD:
                 for draw in hold.draws:
                     held[draw.grant_id] += draw.amount.micros
-                for key in hold.counted():
-                    spends[key] += hold.amount.micros
+                for subject, amount in held_by(self.stored.own_subjects, hold).items():
+                    spends[subject] += amount.micros
         return held, spends
 
     # As the store does.
@@ -433,6 +446,7 @@ class Books:
             if hold.hold_id == hold_id or (is_due and _is_held(hold) and hold.expire_time <= at)
         }
         wanted = {*values, *(value for hold in holds.values() for value in hold.counted())}
+        wanted |= stored.own_subjects
         if is_due or is_partial:
             wanted.update(self._watched_values())
         account = replace(

@@ -31,8 +31,16 @@ from services.ledger.domain.credits.schedule import (
 )
 from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.gate.decision import Amount, Ask, Entitlement
-from services.ledger.domain.gate.spend_cap import CapWindow, GroupValue, Spend, SpendCap
+from services.ledger.domain.gate.spend_cap import (
+    CapOwner,
+    GroupValue,
+    Spend,
+    SpendCap,
+    own_subjects,
+    stepped_windows_of,
+)
 from services.ledger.domain.gate.standing import PriceBook, PricedContract, price_book
+from services.ledger.domain.gate.windows import ZONE_DEFAULT, CapWindow
 from services.ledger.domain.rating.dimensions import Dimension
 from services.ledger.domain.rating.metric import Aggregation, Metric
 from services.ledger.domain.rating.price import Conversion, FlatPrice, Price, Pricing
@@ -107,6 +115,8 @@ def an_account(
         credit_type_id=AI,
         grants={grant.grant_id: grant for grant in grants},
         caps=caps,
+        windows=stepped_windows_of(caps, ZONE_DEFAULT),
+        own_subjects=own_subjects(caps),
         spends=spends or {},
         watches=watches,
         settled_time=settled_time,
@@ -240,9 +250,11 @@ def a_cap(
     user: str = "",
     key: str = "user_id",
     window: CapWindow = CapWindow.BILLING_PERIOD,
+    hours: int = 0,
+    owner: CapOwner = CapOwner.VENDOR,
     spend_cap_id: str = "cap_1",
 ) -> SpendCap:
-    """Return a cap on one user, or on every user who has none."""
+    """Return a cap on one user, or on every user who has none; with the key "", on a subject of the Ledger's own."""
     return SpendCap(
         spend_cap_id=spend_cap_id,
         credit_type_id=AI,
@@ -250,6 +262,8 @@ def a_cap(
         group_value=user,
         limit=Credits.of(limit),
         window=window,
+        hours=hours,
+        owner=owner,
         create_time=JUNE,
     )
 

@@ -18,7 +18,7 @@ from meshkit.quantity import Credits
 from services.ledger.domain.credits.schedule import GrantFrequency, PeriodProration
 from services.ledger.domain.gate.decision import Amount, Ask
 from services.ledger.domain.gate.hold import HoldId
-from services.ledger.domain.gate.spend_cap import CapWindow
+from services.ledger.domain.gate.windows import CapWindow
 from tests.unit.ledger.books import Books
 from tests.unit.ledger.builders import (
     ASSISTANT,
@@ -79,7 +79,9 @@ class Life:
             )
             for one in schedules
         ]
-        caps = [a_cap(random.randrange(50, 400), window=random.choice(list(CapWindow)))]
+        window = random.choice(list(CapWindow))
+        hours = random.randrange(1, 169) if window is CapWindow.ROLLING else 0
+        caps = [a_cap(random.randrange(50, 400), window=window, hours=hours)]
         caps += [a_cap(random.randrange(500), user="ann", spend_cap_id="cap_ann")]
         watches = [
             a_balance_watch(random.randrange(300)),

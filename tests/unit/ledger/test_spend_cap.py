@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Spend caps: which one applies, what its window is, and what counts in it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshkit.quantity import Credits
+from services.ledger.domain.gate.capping import cap_uses
 from services.ledger.domain.gate.decision import DenialReason
-from services.ledger.domain.gate.spend_cap import CapWindow, Spend, cap_uses, hold_more, spend_more, window_at
+from services.ledger.domain.gate.spend_cap import Spend, hold_more, spend_more
+from services.ledger.domain.gate.windows import CapWindow, window_at
 from tests.unit.ledger.books import Books
-from tests.unit.ledger.builders import JULY, JUNE, PROPERTY, TICK, a_cap, a_grant, an_ask, when
+from tests.unit.ledger.builders import JULY, JUNE, PROPERTY, TICK, a_cap, a_grant, an_account, an_ask, when
 
 PERIOD, DAY = CapWindow.BILLING_PERIOD, CapWindow.DAY
 MID_JUNE = when("06-15")
@@ -121,9 +124,8 @@ def test_of_caps_on_several_keys_each_is_told_with_its_use() -> None:
     caps = [a_cap(70, key="team", spend_cap_id="cap_team"), a_cap(100, user="ann")]
     spent = spend_more(hold_more(Spend(), Credits.of(5)), Credits.of(10), anchor=JUNE, at=MID_JUNE)
 
-    uses = cap_uses(
-        caps, {"user_id": "ann", "team": "red"}, {("user_id", "ann"): spent}, anchor=JUNE, at=MID_JUNE
-    )
+    account = replace(an_account(caps=tuple(caps)), spends={("user_id", "ann"): spent})
+    uses = cap_uses(account, {("user_id", "ann"), ("team", "red")}, anchor=JUNE, at=MID_JUNE)
 
     assert [(use.cap.spend_cap_id, use.group_value, use.used, use.headroom) for use in uses] == [
         ("cap_team", "red", Credits(0), Credits.of(70)),
@@ -134,7 +136,9 @@ def test_of_caps_on_several_keys_each_is_told_with_its_use() -> None:
 def test_an_overused_cap_has_no_headroom_rather_than_less_than_none() -> None:
     spent = spend_more(Spend(), Credits.of(150), anchor=JUNE, at=MID_JUNE)
 
-    (use,) = cap_uses([a_cap(100)], {"user_id": "ann"}, {("user_id", "ann"): spent}, anchor=JUNE, at=MID_JUNE)
+    account = replace(an_account(caps=(a_cap(100),)), spends={("user_id", "ann"): spent})
+
+    (use,) = cap_uses(account, {("user_id", "ann")}, anchor=JUNE, at=MID_JUNE)
 
     assert use.headroom == Credits(0)
 
@@ -148,7 +152,7 @@ def test_an_overused_cap_has_no_headroom_rather_than_less_than_none() -> None:
         ),
         max_size=8,
     ),
-    st.sampled_from(CapWindow),
+    st.sampled_from([PERIOD, DAY]),
 )
 def test_what_is_spent_in_order_counts_in_its_own_window(
     spends: list[tuple[datetime, int]], window: CapWindow

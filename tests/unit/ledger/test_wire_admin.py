@@ -24,7 +24,8 @@ from services.ledger.domain.credits.verification import Discrepancy, Verificatio
 from services.ledger.domain.crossings.watch import WatchKind
 from services.ledger.domain.gate.decision import CREDITS_MAX
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
-from services.ledger.domain.gate.spend_cap import CapWindow, CustomerSpendCap
+from services.ledger.domain.gate.spend_cap import CustomerSpendCap
+from services.ledger.domain.gate.windows import CapWindow
 from services.ledger.domain.rating.metric import Aggregation
 from services.ledger.domain.rating.price import FlatPrice
 from services.ledger.domain.usage.summary import SummaryWindow, UsageRow
@@ -368,6 +369,7 @@ def cap_window_of(number: Any) -> Enum:
     request = admin.SetSpendCapRequest(
         request_id="r1", customer="acme", credit_type_id=AI, group_key="user_id", window=number
     )
+    request.window_hours = 24 if number == admin.CAP_WINDOW_ROLLING else 0
     return caps.set_from_wire(request).window
 
 
@@ -629,6 +631,35 @@ def test_a_summary_is_of_a_span_that_is_not_empty_and_not_too_long(
         assert fields_refused(reports.usage_from_wire, request) == {"end_time"}
     else:
         assert reports.usage_from_wire(request).span == Period(JUNE, JUNE + length)
+
+
+@pytest.mark.parametrize(
+    ("window", "hours", "is_refused"),
+    [
+        (admin.CAP_WINDOW_ROLLING, 0, True),
+        (admin.CAP_WINDOW_ROLLING, 1, False),
+        (admin.CAP_WINDOW_ROLLING, 168, False),
+        (admin.CAP_WINDOW_ROLLING, 169, True),
+        (admin.CAP_WINDOW_WEEK, 1, True),
+        (admin.CAP_WINDOW_WEEK, 0, False),
+    ],
+)
+def test_a_rolling_window_has_1_to_168_hours_and_no_other_has_any(
+    window: Any, hours: int, is_refused: bool
+) -> None:
+    request = admin.SetSpendCapRequest(
+        request_id="r1",
+        customer="acme",
+        credit_type_id=AI,
+        group_key="user_id",
+        window=window,
+        window_hours=hours,
+    )
+
+    if is_refused:
+        assert fields_refused(caps.set_from_wire, request) == {"window_hours"}
+    else:
+        assert caps.set_from_wire(request).hours == hours
 
 
 @pytest.mark.parametrize("window", CapWindow)

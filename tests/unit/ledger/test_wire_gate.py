@@ -27,7 +27,8 @@ from services.ledger.domain.gate.decision import (
 )
 from services.ledger.domain.gate.explanation import Explanation
 from services.ledger.domain.gate.hold import HoldId
-from services.ledger.domain.gate.spend_cap import CapUse, CapWindow, window_at
+from services.ledger.domain.gate.spend_cap import CapUse
+from services.ledger.domain.gate.windows import CapWindow, window_at
 from services.ledger.wire import amounts
 from services.ledger.wire.credits import grants
 from services.ledger.wire.gate import batches, decisions, gate

@@ -29,6 +29,9 @@ class CapWindow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAP_WINDOW_UNSPECIFIED: _ClassVar[CapWindow]
     CAP_WINDOW_BILLING_PERIOD: _ClassVar[CapWindow]
     CAP_WINDOW_DAY: _ClassVar[CapWindow]
+    CAP_WINDOW_WEEK: _ClassVar[CapWindow]
+    CAP_WINDOW_MONTH: _ClassVar[CapWindow]
+    CAP_WINDOW_ROLLING: _ClassVar[CapWindow]
 
 class DebtEntryKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -76,6 +79,9 @@ COPY_KIND_SEAT_CHANGE: CopyKind
 CAP_WINDOW_UNSPECIFIED: CapWindow
 CAP_WINDOW_BILLING_PERIOD: CapWindow
 CAP_WINDOW_DAY: CapWindow
+CAP_WINDOW_WEEK: CapWindow
+CAP_WINDOW_MONTH: CapWindow
+CAP_WINDOW_ROLLING: CapWindow
 DEBT_ENTRY_KIND_UNSPECIFIED: DebtEntryKind
 DEBT_ENTRY_KIND_REFUND: DebtEntryKind
 DEBT_ENTRY_KIND_RECOVERY: DebtEntryKind
@@ -183,7 +189,7 @@ class VoidGrantResponse(_message.Message):
     def __init__(self, grant: _Optional[_Union[_ledger_pb2.Grant, _Mapping]] = ..., voided_micros: _Optional[int] = ...) -> None: ...
 
 class SpendCap(_message.Message):
-    __slots__ = ("spend_cap_id", "customer_id", "credit_type_id", "group_key", "group_value", "limit_micros", "window", "create_time")
+    __slots__ = ("spend_cap_id", "customer_id", "credit_type_id", "group_key", "group_value", "limit_micros", "window", "create_time", "window_hours")
     SPEND_CAP_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -192,6 +198,7 @@ class SpendCap(_message.Message):
     LIMIT_MICROS_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_HOURS_FIELD_NUMBER: _ClassVar[int]
     spend_cap_id: str
     customer_id: str
     credit_type_id: str
@@ -200,10 +207,11 @@ class SpendCap(_message.Message):
     limit_micros: int
     window: CapWindow
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, spend_cap_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[CapWindow, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    window_hours: int
+    def __init__(self, spend_cap_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[CapWindow, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_hours: _Optional[int] = ...) -> None: ...
 
 class SetSpendCapRequest(_message.Message):
-    __slots__ = ("request_id", "customer", "credit_type_id", "group_key", "group_value", "limit_micros", "window")
+    __slots__ = ("request_id", "customer", "credit_type_id", "group_key", "group_value", "limit_micros", "window", "window_hours")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -211,6 +219,7 @@ class SetSpendCapRequest(_message.Message):
     GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
     LIMIT_MICROS_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_HOURS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer: str
     credit_type_id: str
@@ -218,7 +227,8 @@ class SetSpendCapRequest(_message.Message):
     group_value: str
     limit_micros: int
     window: CapWindow
-    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[CapWindow, str]] = ...) -> None: ...
+    window_hours: int
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[CapWindow, str]] = ..., window_hours: _Optional[int] = ...) -> None: ...
 
 class SetSpendCapResponse(_message.Message):
     __slots__ = ("spend_cap",)

@@ -163,7 +163,9 @@ class LedgerAdminServiceServicer:
 
     def SetSpendCap(self, request, context):
         """Sets the most that one group value may spend per window. It replaces the cap on the same customer, credit type, group
-        key and value. Only group keys that some usage product's metric names can be capped. Idempotent by request_id.
+        key, value and window; caps in several windows apply together. What was spent since the window began counts: it is
+        summed from the entries. Only group keys that some usage product's metric names can be capped. Idempotent by
+        request_id.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -56,7 +56,9 @@ class LedgerAdminServiceStub:
     """
     SetSpendCap: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetSpendCapRequest, _ledger_admin_pb2.SetSpendCapResponse]
     """Sets the most that one group value may spend per window. It replaces the cap on the same customer, credit type, group
-    key and value. Only group keys that some usage product's metric names can be capped. Idempotent by request_id.
+    key, value and window; caps in several windows apply together. What was spent since the window began counts: it is
+    summed from the entries. Only group keys that some usage product's metric names can be capped. Idempotent by
+    request_id.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
     """
     RemoveSpendCap: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.RemoveSpendCapRequest, _ledger_admin_pb2.RemoveSpendCapResponse]
@@ -136,7 +138,9 @@ class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
     """
     SetSpendCap: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetSpendCapRequest, _ledger_admin_pb2.SetSpendCapResponse]  # type: ignore[assignment]
     """Sets the most that one group value may spend per window. It replaces the cap on the same customer, credit type, group
-    key and value. Only group keys that some usage product's metric names can be capped. Idempotent by request_id.
+    key, value and window; caps in several windows apply together. What was spent since the window began counts: it is
+    summed from the entries. Only group keys that some usage product's metric names can be capped. Idempotent by
+    request_id.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
     """
     RemoveSpendCap: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.RemoveSpendCapRequest, _ledger_admin_pb2.RemoveSpendCapResponse]  # type: ignore[assignment]
@@ -237,7 +241,9 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_admin_pb2.SetSpendCapResponse, _abc.Awaitable[_ledger_admin_pb2.SetSpendCapResponse]]:
         """Sets the most that one group value may spend per window. It replaces the cap on the same customer, credit type, group
-        key and value. Only group keys that some usage product's metric names can be capped. Idempotent by request_id.
+        key, value and window; caps in several windows apply together. What was spent since the window began counts: it is
+        summed from the entries. Only group keys that some usage product's metric names can be capped. Idempotent by
+        request_id.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
         """
 

@@ -520,7 +520,7 @@ class ConcurrencyCapUse(_message.Message):
     def __init__(self, concurrency_cap_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., product_id: _Optional[str] = ..., holds_max: _Optional[int] = ..., open_holds: _Optional[int] = ..., free_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class SpendCapUse(_message.Message):
-    __slots__ = ("spend_cap_id", "group_key", "group_value", "limit_micros", "used_micros", "window_start_time", "window_end_time")
+    __slots__ = ("spend_cap_id", "group_key", "group_value", "limit_micros", "used_micros", "window_start_time", "window_end_time", "window_hours")
     SPEND_CAP_ID_FIELD_NUMBER: _ClassVar[int]
     GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
     GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -528,6 +528,7 @@ class SpendCapUse(_message.Message):
     USED_MICROS_FIELD_NUMBER: _ClassVar[int]
     WINDOW_START_TIME_FIELD_NUMBER: _ClassVar[int]
     WINDOW_END_TIME_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_HOURS_FIELD_NUMBER: _ClassVar[int]
     spend_cap_id: str
     group_key: str
     group_value: str
@@ -535,7 +536,8 @@ class SpendCapUse(_message.Message):
     used_micros: int
     window_start_time: _timestamp_pb2.Timestamp
     window_end_time: _timestamp_pb2.Timestamp
-    def __init__(self, spend_cap_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., used_micros: _Optional[int] = ..., window_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    window_hours: int
+    def __init__(self, spend_cap_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., used_micros: _Optional[int] = ..., window_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_hours: _Optional[int] = ...) -> None: ...
 
 class DecisionLine(_message.Message):
     __slots__ = ("product_id", "dimension_values", "quantity_micros", "credits_micros", "contract_id", "rate_id", "price_micros", "per_micros", "draws")

@@ -41,6 +41,7 @@ from services.ledger.domain.crossings.watch import Crossing, LevelCrossing, Watc
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.gate.in_flight import ConcurrencyCap, InFlight, in_flight_after
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend, SpendCap
+from services.ledger.domain.gate.windows import ZONE_DEFAULT, SteppedWindow
 from services.ledger.domain.rating.metric import UniqueValue
 from services.ledger.domain.totals import countable
 from services.ledger.domain.usage.meter import Meter, MeterKey
@@ -57,6 +58,7 @@ class Account:
     version: of the stored pool, 0 if there is none yet; every write to the account increases it.
     sequence: of the pool's last entry.
     usage_anchor: start of the customer's usage periods; None before its first contract.
+    time_zone: of the customer's calendar windows.
     owed: of grants whose money went back although they were used; only in a snapshot, for the balance.
     shortfall: all usage that no credits covered, overage included, since the pool exists.
     unread: what remains in active grants that were not read. Such an account is for changes of other grants only, not
@@ -69,6 +71,7 @@ class Account:
     None: they are too many to be cached.
     overage_caps: by contract, the most overage in a usage period; None: no limit. Contracts that never allowed overage
     are left out.
+    windows, own_subjects: what is counted only because a cap or a watch needs it (spend_cap.py); empty without one.
     seat_rules: which usage is paid by seats; empty for customers without seat-scoped credits.
     seats, slots: of the seat ids that the current requests name, the slots that they occupy or occupied lately; and
     these slots, whose grants are among `grants`. All figures of the pool are those of its shared grants.
@@ -83,6 +86,7 @@ class Account:
     version: int = 0
     sequence: int = 0
     usage_anchor: datetime | None = None
+    time_zone: str = ZONE_DEFAULT
     shortfall: Credits = Credits(0)
     owed: tuple[Owed, ...] = ()
     next_due_time: datetime | None = None
@@ -96,6 +100,8 @@ class Account:
     concurrency_caps: Mapping[GroupValue, ConcurrencyCap] = field(default_factory=dict)
     in_flight: InFlight | None = field(default_factory=dict)
     overage_caps: Mapping[str, Credits | None] = field(default_factory=dict)
+    windows: Mapping[GroupValue, tuple[SteppedWindow, ...]] = field(default_factory=dict)
+    own_subjects: frozenset[GroupValue] = frozenset()
     spends: Mapping[GroupValue, Spend] = field(default_factory=dict)
     meters: Mapping[MeterKey, Meter] = field(default_factory=dict)
     values: Mapping[tuple[MeterKey, UniqueValue], int] = field(default_factory=dict)

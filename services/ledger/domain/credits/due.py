@@ -34,6 +34,7 @@ from services.ledger.domain.crossings import alarm
 from services.ledger.domain.gate import overage
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState, end_hold
 from services.ledger.domain.gate.spend_cap import hold_more
+from services.ledger.domain.gate.subjects import held_by
 
 EVENTS_MAX = 100_000
 
@@ -286,7 +287,10 @@ def return_draws(account: Account, hold: Hold, *, ended_time: datetime, at: date
     """Return all draws of a hold to their grants, and its overage. What an expired or voided grant gets is lost."""
     for draw in hold.draws:
         account = give_back_draw(account, hold, draw, ended_time=ended_time, at=at)
-    spends = {key: hold_more(account.spends[key], -hold.amount) for key in hold.counted()}
+    spends = {
+        subject: hold_more(account.spends[subject], -amount)
+        for subject, amount in held_by(account.own_subjects, hold).items()
+    }
     return overage.released(account.with_changes(holds=[hold], spends=spends), hold)
 
 

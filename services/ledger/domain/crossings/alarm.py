@@ -15,7 +15,8 @@ from services.ledger.domain.crossings.watch import (
     WatchKind,
     WatchState,
 )
-from services.ledger.domain.gate.spend_cap import CapWindow, GroupValue, Spend, window_at
+from services.ledger.domain.gate.spend_cap import GroupValue, Spend
+from services.ledger.domain.gate.windows import CapWindow, window_at
 
 
 def observe(

@@ -4,7 +4,7 @@
 Source: services/ledger/README.md, "Life of a hold" and services/ledger/README.md, "Several lines per call".
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,6 +38,7 @@ from services.ledger.domain.gate.spending import (
     draw_now,
     time_of_spend,
 )
+from services.ledger.domain.gate.subjects import held_by, subjects_of
 from services.ledger.domain.usage.meter import Meter, MeterKey
 
 
@@ -138,7 +139,8 @@ def _capture(
     transaction_id: str | None,
     at: datetime,
 ) -> tuple[Account, Captured, list[_Line]]:
-    at = time_of_spend(account, hold.counted_group_values, at)
+    held = held_by(account.own_subjects, hold)
+    at = time_of_spend(account, held, at)
     is_late = hold.state is HoldState.EXPIRED
     lines, meters = _priced(account, hold, used, transaction_id)
     entries_before = len(account.entries)
@@ -160,7 +162,7 @@ def _capture(
         released = reserved - (line.cost - line.excess) - min(line.uncovered.overage, hold.overage)
     for draw in lost:
         account = due.give_back_draw(account, hold, draw, ended_time=at, at=at)
-    spends = _spends(account, hold, lines, released=reserved, at=at)
+    spends = _spends(account, hold, lines, released=None if is_late else held, at=at)
     spent = shortfall = billed = Credits(0)
     for line in lines:
         spent += line.cost
@@ -168,7 +170,7 @@ def _capture(
         billed += line.uncovered.overage
     ended = end_hold(hold, HoldState.CAPTURED, captured=spent - shortfall)
     account = account.with_changes(holds=[ended], spends=spends, meters=meters)
-    account = alarm.observe_spend(account, hold.counted(), at=at, anchor=hold.anchor)
+    account = alarm.observe_spend(account, held, at=at, anchor=hold.anchor)
     captured = Captured(
         captured=spent - shortfall,
         overage=billed,
@@ -295,16 +297,23 @@ def _write(
 
 
 def _spends(
-    account: Account, hold: Hold, lines: Sequence[_Line], *, released: Credits, at: datetime
+    account: Account,
+    hold: Hold,
+    lines: Sequence[_Line],
+    *,
+    released: Mapping[GroupValue, Credits] | None,
+    at: datetime,
 ) -> dict[GroupValue, Spend]:
     """Return the spends without what was held, and with the cost of each line that counts for them."""
     if not hold.lines:
-        group_values, spent = hold.counted_group_values, lines[0].cost
-        return counted(account, group_values, spent, released=released, anchor=hold.anchor, at=at)
+        subjects = subjects_of(account.own_subjects, hold.counted_group_values, hold.product_id)
+        return counted(account, subjects, lines[0].cost, anchor=hold.anchor, at=at, released=released)
+    costs: dict[GroupValue, int] = {}
+    for line in lines:
+        part = line.part
+        for subject in subjects_of(account.own_subjects, part.counted_group_values, part.product_id):
+            costs[subject] = costs.get(subject, 0) + line.cost.micros
     spends: dict[GroupValue, Spend] = {}
-    for key, value in hold.counted_group_values.items():
-        of_key = [line.cost.micros for line in lines if key in line.part.counted_group_values]
-        spends |= counted(
-            account, {key: value}, Credits(sum(of_key)), released=released, anchor=hold.anchor, at=at
-        )
+    for subject, cost in costs.items():
+        spends |= counted(account, (subject,), Credits(cost), anchor=hold.anchor, at=at, released=released)
     return spends

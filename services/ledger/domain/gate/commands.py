@@ -23,7 +23,8 @@ from services.ledger.domain.gate.decision import (
     Released,
 )
 from services.ledger.domain.gate.hold import HoldId
-from services.ledger.domain.gate.spend_cap import CapWindow, GroupValue
+from services.ledger.domain.gate.spend_cap import GroupValue
+from services.ledger.domain.gate.windows import CapWindow
 
 Response_co = TypeVar("Response_co", covariant=True)
 
@@ -196,6 +197,7 @@ class SetSpendCap:
     group_value: str
     limit: Credits
     window: CapWindow
+    hours: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

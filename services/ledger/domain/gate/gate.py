@@ -17,6 +17,7 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import Allocation
 from services.ledger.domain.credits.grant import hold_from
 from services.ledger.domain.crossings import alarm
+from services.ledger.domain.gate.capping import cap_uses
 from services.ledger.domain.gate.capturing import available_to, room_for
 from services.ledger.domain.gate.charging import charged, moved, quantity_of, quoted, usage_of_ask
 from services.ledger.domain.gate.decision import (
@@ -43,8 +44,9 @@ from services.ledger.domain.gate.hold import (
 )
 from services.ledger.domain.gate.in_flight import InFlightUse, fullest, in_flight_uses
 from services.ledger.domain.gate.overage import held_more, room
-from services.ledger.domain.gate.spend_cap import CapUse, Spend, cap_uses, hold_more, tightest
+from services.ledger.domain.gate.spend_cap import CapUse, GroupValue, Spend, hold_more, tightest
 from services.ledger.domain.gate.spending import Uncovered, counted, draw_now, time_of_spend
+from services.ledger.domain.gate.subjects import held_by, subjects_of
 from services.ledger.domain.rating.price import affordable
 from services.ledger.domain.totals import countable
 from services.ledger.domain.usage.meter import Meter
@@ -65,8 +67,7 @@ def judge(account: Account, ask: Ask, credits: Credits, *, at: datetime, opens_h
     caps: tuple[CapUse, ...] = ()
     headroom = payable
     if account.caps:
-        anchor = ask.entitlement.anchor
-        caps = cap_uses(account.caps, ask.counted_group_values, account.spends, anchor=anchor, at=at)
+        caps = cap_uses(account, _subjects(account, ask), anchor=ask.entitlement.anchor, at=at)
         headroom = min((use.headroom for use in caps), default=payable)
     in_flight: tuple[InFlightUse, ...] = ()
     if opens_hold and account.concurrency_caps:
@@ -193,7 +194,7 @@ def extend(
         account = account.due_no_later_than(hold.expire_time)
     available = available_to(account, hold, at)
     payable = available + room_for(account, hold, at)
-    caps = cap_uses(account.caps, hold.counted_group_values, account.spends, anchor=hold.anchor, at=at)
+    caps = cap_uses(account, held_by(account.own_subjects, hold), anchor=hold.anchor, at=at)
     is_capped = reason is DenialReason.SPEND_CAP_REACHED
     answer = partial(ExtendDenied, reached_cap=tightest(caps)) if is_capped else Extended
     return account, answer(
@@ -241,7 +242,8 @@ def release(account: Account, hold: Hold, *, at: datetime) -> tuple[Account, Rel
 
 def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[Account, Debited]:
     """Spend the credits of an ask at once, or deny."""
-    at = time_of_spend(account, ask.counted_group_values, at)
+    subjects = _subjects(account, ask)
+    at = time_of_spend(account, subjects, at)
     before = ask.entitlement.price.meter_in(account.meters)
     meter, credits = charged(before, ask.amount)
     verdict = judge(account, ask, credits, at=at)
@@ -256,7 +258,7 @@ def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[A
         )
     usage = usage_of_ask(ask, meter)
     anchor = ask.entitlement.anchor
-    spends = counted(account, ask.counted_group_values, credits, released=Credits(0), anchor=anchor, at=at)
+    spends = counted(account, subjects, credits, anchor=anchor, at=at)
     account, uncovered = draw_now(
         account,
         credits,
@@ -268,7 +270,7 @@ def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[A
         meters=moved(usage, meter),
     )
     assert uncovered == Uncovered(verdict.overage, shortfall=Credits(0))
-    account = alarm.observe_spend(account, ask.counted_group_values.items(), at=at, anchor=anchor)
+    account = alarm.observe_spend(account, subjects, at=at, anchor=anchor)
     left = verdict.affordable - credits
     return account, Debited(
         reason=None,
@@ -281,13 +283,21 @@ def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[A
     )
 
 
+def _subjects(account: Account, ask: Ask) -> tuple[GroupValue, ...]:
+    """Return whose spending an ask is."""
+    return subjects_of(account.own_subjects, ask.counted_group_values, ask.product_id)
+
+
 def _held(account: Account, hold: Hold, allocation: Allocation, amount: Credits) -> Account:
     """Reserve `amount` for a hold, whose draws and overage already include these."""
     return account.with_changes(
         grants=[hold_from(account.grants[draw.grant_id], draw.amount) for draw in allocation.draws],
         holds=[hold],
         spends={
-            **{key: hold_more(account.spends.get(key, Spend()), amount) for key in hold.counted()},
+            **{
+                subject: hold_more(account.spends.get(subject, Spend()), amount)
+                for subject in subjects_of(account.own_subjects, hold.counted_group_values, hold.product_id)
+            },
             **held_more(account, hold.contract_id, allocation.uncovered),
         },
     )

@@ -15,22 +15,11 @@ from meshkit.mapping import with_items, without
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ProductId
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.gate.spend_cap import GroupValue
+from services.ledger.domain.gate.subjects import CUSTOMER, of_product, product_of
 
-# A metric's group keys are never empty.
-_OWN_KEY = ""
-_PRODUCT = "product "
-WHOLE_CUSTOMER: GroupValue = (_OWN_KEY, "customer")
-
-
-def subject_of_product(product_id: ProductId) -> GroupValue:
-    """Return the subject that a cap on one product limits."""
-    return _OWN_KEY, _PRODUCT + product_id
-
-
-def product_of_subject(subject: GroupValue) -> ProductId | None:
-    """Return the product that a subject is; None for a group value and for the whole customer."""
-    key, value = subject
-    return ProductId(value.removeprefix(_PRODUCT)) if not key and value.startswith(_PRODUCT) else None
+WHOLE_CUSTOMER: GroupValue = CUSTOMER
+subject_of_product = of_product
+product_of_subject = product_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from services.ledger.domain.credits.grant import ProductId, hold_from
 from services.ledger.domain.credits.seats import POOL, Purse
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.errors import CreditTypesDiffer, LineNotHeld, of_line, property_problem, too_large
+from services.ledger.domain.gate.capping import cap_uses
 from services.ledger.domain.gate.charging import charged, moved, quantity_of, quoted, usage_of_ask
 from services.ledger.domain.gate.commands import CallLine
 from services.ledger.domain.gate.decision import (
@@ -37,9 +38,10 @@ from services.ledger.domain.gate.decision import (
 from services.ledger.domain.gate.hold import HeldLine, Hold, HoldId, HoldState, name_of_line, names_of
 from services.ledger.domain.gate.in_flight import InFlightUse, fullest, in_flight_uses
 from services.ledger.domain.gate.overage import held_more, reserved_by, room
-from services.ledger.domain.gate.spend_cap import CapUse, Spend, cap_uses, hold_more, tightest
+from services.ledger.domain.gate.spend_cap import CapUse, GroupValue, Spend, hold_more, tightest
 from services.ledger.domain.gate.spending import counted, draw_now, time_of_spend
 from services.ledger.domain.gate.standing import CustomerRecord, PriceBook, ask_of
+from services.ledger.domain.gate.subjects import held_by, of_product, subjects_of
 from services.ledger.domain.rating.dimensions import dimension_values
 from services.ledger.domain.rating.product import UsageProduct
 from services.ledger.domain.rating.properties import PropertyProblem
@@ -106,7 +108,7 @@ class LinesVerdict:
     """Whether lines are affordable together.
 
     credits: what each of them costs. draws, overage: what each reserves. purses: whose credits each may draw, if all of
-    them may.
+    them may. reached_cap: the spend cap that denies them, if one does.
     """
 
     whole: Verdict
@@ -114,6 +116,7 @@ class LinesVerdict:
     draws: tuple[tuple[Draw, ...], ...]
     overage: tuple[Credits, ...]
     purses: tuple[Purse, ...] = ()
+    reached_cap: CapUse | None = None
 
     @property
     def purse(self) -> Purse:
@@ -140,6 +143,7 @@ def judge(account: Account, asks: Sequence[Ask], *, at: datetime) -> LinesVerdic
     in_flight = _in_flight(account, asks)
     is_full = bool(in_flight) and fullest(in_flight) is not None
     caps, headroom = _room(account, asks, at=at)
+    reached = _reached(caps, asks, costs)
     if is_full:
         headroom = Credits(0)
     available = _available(account, asks, purses, at=at)
@@ -159,9 +163,7 @@ def judge(account: Account, asks: Sequence[Ask], *, at: datetime) -> LinesVerdic
                 drawn = drawn.with_changes(spends=held_more(drawn, contract_id, allocation.uncovered))
     return LinesVerdict(
         whole=Verdict(
-            reason=DenialReason.TOO_MANY_IN_FLIGHT
-            if is_full
-            else _reason(total, headroom, is_covered=is_covered),
+            reason=DenialReason.TOO_MANY_IN_FLIGHT if is_full else _reason(reached, is_covered=is_covered),
             credits=total,
             available=available,
             overage=Credits(sum(amount.micros for amount in overage)),
@@ -173,6 +175,7 @@ def judge(account: Account, asks: Sequence[Ask], *, at: datetime) -> LinesVerdic
         draws=tuple(draws),
         overage=tuple(overage),
         purses=tuple(purses),
+        reached_cap=reached,
     )
 
 
@@ -215,13 +218,16 @@ def authorize(
             credit_type_id=account.credit_type_id,
             available=verdict.whole.available,
             affordable=verdict.whole.affordable,
-            reached_cap=verdict.whole.reached_cap,
+            reached_cap=verdict.reached_cap,
             full_cap=verdict.whole.full_cap,
         )
     hold = _hold_of(asks, verdict, hold_id=hold_id, expire_time=expire_time, at=at)
     account = _reserved(account, hold.draws).with_changes(
         holds=[hold],
-        spends={key: hold_more(account.spends.get(key, Spend()), hold.amount) for key in hold.counted()},
+        spends={
+            subject: hold_more(account.spends.get(subject, Spend()), amount)
+            for subject, amount in held_by(account.own_subjects, hold).items()
+        },
     )
     for contract_id, amount in reserved_by(hold).items():
         account = account.with_changes(spends=held_more(account, contract_id, amount))
@@ -242,7 +248,8 @@ def authorize(
 
 def debit(account: Account, asks: Sequence[Ask], *, cause_id: str, at: datetime) -> tuple[Account, Debited]:
     """Spend the credits of all lines at once, or deny. Lines on one meter count on it one after the other."""
-    at = time_of_spend(account, _counted(asks), at)
+    subjects = _subjects(account, asks)
+    at = time_of_spend(account, subjects, at)
     purses = _purses(account, asks, at=at)
     if purses is None:
         return account, Debited(reason=DenialReason.SEAT_NOT_ASSIGNED, credit_type_id=account.credit_type_id)
@@ -254,7 +261,8 @@ def debit(account: Account, asks: Sequence[Ask], *, cause_id: str, at: datetime)
             meter, cost = charged(ask.entitlement.price.meter_in(after.meters), ask.amount)
         usage = usage_of_ask(ask, meter)
         anchor = ask.entitlement.anchor
-        spends = counted(after, ask.counted_group_values, cost, released=Credits(0), anchor=anchor, at=at)
+        spenders = subjects_of(after.own_subjects, ask.counted_group_values, ask.product_id)
+        spends = counted(after, spenders, cost, anchor=anchor, at=at)
         after, uncovered = draw_now(
             after,
             cost,
@@ -268,7 +276,9 @@ def debit(account: Account, asks: Sequence[Ask], *, cause_id: str, at: datetime)
         is_covered = is_covered and not uncovered.shortfall
         costs.append(cost)
         overage.append(uncovered.overage)
-    reason = _reason(_total(costs), headroom, is_covered=is_covered)
+    total = _total(costs)
+    reached = _reached(caps, asks, costs)
+    reason = _reason(reached, is_covered=is_covered)
     if reason is not None:
         available = _available(account, asks, purses, at=at)
         return account, DebitDenied(
@@ -276,13 +286,13 @@ def debit(account: Account, asks: Sequence[Ask], *, cause_id: str, at: datetime)
             credit_type_id=account.credit_type_id,
             available=available,
             affordable=_affordable(account, asks, available, headroom, at=at),
-            reached_cap=tightest(caps) if reason is DenialReason.SPEND_CAP_REACHED else None,
+            reached_cap=reached,
         )
-    after = alarm.observe_spend(after, _counted(asks).items(), at=at, anchor=asks[0].entitlement.anchor)
+    after = alarm.observe_spend(after, subjects, at=at, anchor=asks[0].entitlement.anchor)
     available, affordable = _left(after, asks, purses, at=at)
     return after, DebitedLines(
         reason=None,
-        debited=_total(costs),
+        debited=total,
         overage=Credits(sum(amount.micros for amount in overage)),
         credit_type_id=account.credit_type_id,
         available=available,
@@ -351,6 +361,30 @@ def _in_flight(account: Account, asks: Sequence[Ask]) -> tuple[InFlightUse, ...]
     return in_flight_uses(account.concurrency_caps, account.in_flight or {}, _counted(asks), product_ids)
 
 
+def _subjects(account: Account, asks: Sequence[Ask]) -> set[GroupValue]:
+    """Return whose spending any of the lines is."""
+    return {
+        subject
+        for ask in asks
+        for subject in subjects_of(account.own_subjects, ask.counted_group_values, ask.product_id)
+    }
+
+
+def _reached(caps: Sequence[CapUse], asks: Sequence[Ask], costs: Sequence[Credits]) -> CapUse | None:
+    """Return the cap that denies a call; of several, the one that leaves least. costs: of each line.
+
+    A cap on a product limits what its own lines cost, any other one the call as a whole.
+    """
+    if not caps:
+        return None
+    total = Credits(sum(cost.micros for cost in costs))
+    by_product: dict[GroupValue, Credits] = {}
+    for ask, cost in zip(asks, costs, strict=True):
+        product = of_product(ask.product_id)
+        by_product[product] = by_product.get(product, Credits(0)) + cost
+    return tightest(use for use in caps if by_product.get(use.subject, total) > use.headroom)
+
+
 def _room(
     account: Account, asks: Sequence[Ask], *, at: datetime
 ) -> tuple[tuple[CapUse, ...], Credits | None]:
@@ -358,12 +392,12 @@ def _room(
     if not account.caps:
         return (), None
     anchor = asks[0].entitlement.anchor
-    caps = cap_uses(account.caps, _counted(asks), account.spends, anchor=anchor, at=at)
+    caps = cap_uses(account, _subjects(account, asks), anchor=anchor, at=at)
     return caps, min((use.headroom for use in caps), default=None)
 
 
-def _reason(total: Credits, headroom: Credits | None, *, is_covered: bool) -> DenialReason | None:
-    if headroom is not None and total > headroom:
+def _reason(reached: CapUse | None, *, is_covered: bool) -> DenialReason | None:
+    if reached is not None:
         return DenialReason.SPEND_CAP_REACHED
     return None if is_covered else DenialReason.INSUFFICIENT_CREDITS
 

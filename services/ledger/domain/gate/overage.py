@@ -17,14 +17,8 @@ from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.gate.decision import CREDITS_MAX
 from services.ledger.domain.gate.hold import Hold
-from services.ledger.domain.gate.spend_cap import (
-    CapWindow,
-    GroupValue,
-    Spend,
-    WindowSpend,
-    hold_more,
-    window_at,
-)
+from services.ledger.domain.gate.spend_cap import GroupValue, Spend, WindowSpend, hold_more
+from services.ledger.domain.gate.windows import CapWindow, window_at
 from services.ledger.domain.totals import countable
 
 # A metric's group keys are never empty.

@@ -1,33 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
 """Spend caps: the most that one group value, such as one user_id, may spend per window. Checked before the call."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
-from functools import lru_cache
 
 from meshkit.evolve import evolve
-from meshkit.period import Period, period_at
+from meshkit.period import Period
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
+from services.ledger.domain.gate import windows as stepped_windows
+from services.ledger.domain.gate.windows import (
+    SPENT,
+    CapWindow,
+    SteppedWindow,
+    Tally,
+    stepped,
+    window_at,
+)
 from services.ledger.domain.totals import countable
 
-_SPENT = "what a group value spends in one window"
-
 GroupValue = tuple[str, str]  # group key, value: ("user_id", "user_1234")
+# Of subjects of the Ledger's own (subjects.py) and of totals of overage. A metric's group keys are never empty.
+OWN_KEY = ""
 
 
-class CapWindow(Enum):
-    """The window over which a cap counts before it restarts at 0."""
+class CapOwner(Enum):
+    """Who has set a cap."""
 
-    BILLING_PERIOD = "BILLING_PERIOD"
-    DAY = "DAY"
+    VENDOR = "VENDOR"
+    CUSTOMER = "CUSTOMER"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendCap:
-    """`limit` per window for one value of `group_key`; an empty group_value: for each value that has no own cap."""
+    """`limit` per window for one value of `group_key`, or for a subject of the Ledger's own (subjects.py).
+
+    An empty group_value: for each value that has no cap of its own of this owner and window. hours: of a ROLLING
+    window; 0 of others. A cap is identified by owner, subject and window.
+    """
 
     spend_cap_id: str
     credit_type_id: CreditTypeId
@@ -36,6 +48,8 @@ class SpendCap:
     limit: Credits
     window: CapWindow
     create_time: datetime
+    owner: CapOwner = CapOwner.VENDOR
+    hours: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +81,18 @@ class WindowSpend:
 
 @dataclass(frozen=True, kw_only=True)  # no slots: evolve
 class Spend:
-    """What one group value holds now, and what it has spent in the latest window of each kind in which it spent."""
+    """What one group value holds now, and what it has spent in the latest window of each kind in which it spent.
+
+    windows: of the windows that only a cap or a watch needs; None: nothing was spent in any of them.
+    """
 
     held: Credits = Credits(0)
     period: WindowSpend | None = None
     day: WindowSpend | None = None
+    windows: Mapping[SteppedWindow, Tally] | None = None
+
+    def tally(self, window: SteppedWindow) -> Tally | None:
+        return None if self.windows is None else self.windows.get(window)
 
     def spent_in(self, window: CapWindow, start: datetime, *, anchor: datetime) -> Credits:
         """Return what was spent in the window that starts at `start`; 0 if the last spend was before it.
@@ -87,22 +108,10 @@ class Spend:
         return last.ahead if _end(window, last.start, anchor) == start else Credits(0)
 
     def last(self, window: CapWindow) -> WindowSpend | None:
-        match window:
-            case CapWindow.BILLING_PERIOD:
-                return self.period
-            case CapWindow.DAY:
-                return self.day
-
-
-@lru_cache(maxsize=1_024)  # a batch computes it many times for one instant
-def window_at(window: CapWindow, *, anchor: datetime, at: datetime) -> Period:
-    """Return the window that contains `at`. Usage periods are months from `anchor`; days are UTC."""
-    match window:
-        case CapWindow.BILLING_PERIOD:
-            return period_at(anchor, 1, at)
-        case CapWindow.DAY:
-            midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
-            return Period(midnight, midnight + timedelta(days=1))
+        if window is CapWindow.BILLING_PERIOD:
+            return self.period
+        assert window is CapWindow.DAY
+        return self.day
 
 
 def hold_more(spend: Spend, amount: Credits) -> Spend:
@@ -113,9 +122,15 @@ def hold_more(spend: Spend, amount: Credits) -> Spend:
 
 
 def spend_more(
-    spend: Spend, amount: Credits, *, anchor: datetime, at: datetime, used_time: datetime | None = None
+    spend: Spend,
+    amount: Credits,
+    *,
+    anchor: datetime,
+    at: datetime,
+    used_time: datetime | None = None,
+    windows: Collection[SteppedWindow] = (),
 ) -> Spend:
-    """Count `amount` as spent at `at`, in the usage period and in the day.
+    """Count `amount` as spent at `at`, in the usage period, in the day and in `windows`.
 
     used_time: the time of usage that is reported at `at`. In a window that is over it limits nothing any more.
     Raises TotalTooLarge.
@@ -124,14 +139,26 @@ def spend_more(
         _counted(spend.last(window), amount, window, anchor=anchor, at=at, used_time=used_time or at)
         for window in (CapWindow.BILLING_PERIOD, CapWindow.DAY)
     )
-    return evolve(spend, period=period, day=day)
+    if not windows:
+        return evolve(spend, period=period, day=day, windows=None)
+    tallies = {
+        window: stepped_windows.count(window, spend.tally(window), amount, at=at, used_time=used_time or at)
+        for window in windows
+    }
+    return evolve(spend, period=period, day=day, windows=tallies)
 
 
 def spend_less(
-    spend: Spend, amount: Credits, *, anchor: datetime, at: datetime, used_time: datetime
+    spend: Spend,
+    amount: Credits,
+    *,
+    anchor: datetime,
+    at: datetime,
+    used_time: datetime,
+    windows: Collection[SteppedWindow] = (),
 ) -> Spend:
     """Count `amount` of usage of `used_time` as not spent. It never makes a window negative."""
-    less = spend_more(spend, -amount, anchor=anchor, at=at, used_time=used_time)
+    less = spend_more(spend, -amount, anchor=anchor, at=at, used_time=used_time, windows=windows)
     return evolve(less, period=_not_negative(less.period), day=_not_negative(less.day))
 
 
@@ -158,9 +185,9 @@ def _counted(
         last = WindowSpend(now, last.ahead if follows else Credits(0))
     used = window_at(window, anchor=anchor, at=used_time).start
     if used == last.start:
-        return WindowSpend(last.start, countable(last.spent + amount, _SPENT), last.ahead)
+        return WindowSpend(last.start, countable(last.spent + amount, SPENT), last.ahead)
     if used > last.start:
-        return WindowSpend(last.start, last.spent, countable(last.ahead + amount, _SPENT))
+        return WindowSpend(last.start, last.spent, countable(last.ahead + amount, SPENT))
     return last
 
 
@@ -170,12 +197,16 @@ def _end(window: CapWindow, start: datetime, anchor: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class CapUse:
-    """A cap that applies to a group value. used: what is spent in the window, and held."""
+    """A cap that applies to a call, and the value that it limits. used: what is spent in the window, and held."""
 
     cap: SpendCap
     group_value: str
     used: Credits
     window: Period
+
+    @property
+    def subject(self) -> GroupValue:
+        return self.cap.group_key, self.group_value
 
     @property
     def headroom(self) -> Credits:
@@ -187,26 +218,27 @@ def tightest(uses: Iterable[CapUse]) -> CapUse | None:
     return min(uses, key=lambda use: use.headroom, default=None)
 
 
-def cap_uses(
-    caps: Iterable[SpendCap],
-    group_values: Mapping[str, str],
-    spends: Mapping[GroupValue, Spend],
-    *,
-    anchor: datetime,
-    at: datetime,
-) -> tuple[CapUse, ...]:
-    """Return the caps that apply to `group_values`: per key, the cap on the value, else the cap for every value."""
-    applying: dict[str, SpendCap] = {}
+def own_subjects(caps: Iterable[SpendCap]) -> frozenset[GroupValue]:
+    """Return the Ledger's own subjects that caps limit: they are counted only because of these."""
+    return frozenset((OWN_KEY, cap.group_value) for cap in caps if cap.group_key == OWN_KEY)
+
+
+def stepped_windows_of(caps: Iterable[SpendCap], zone: str) -> dict[GroupValue, tuple[SteppedWindow, ...]]:
+    """Return the windows that caps need beside usage period and UTC day, by subject.
+
+    An empty value: each value of the key. zone: the customer's time zone.
+    """
+    found: dict[GroupValue, set[SteppedWindow]] = {}
     for cap in caps:
-        value = group_values.get(cap.group_key)
-        if value is not None and (
-            cap.group_value == value or (not cap.group_value and cap.group_key not in applying)
-        ):
-            applying[cap.group_key] = cap
-    uses = []
-    for key, cap in sorted(applying.items()):
-        spend = spends.get((key, group_values[key]), Spend())
-        window = window_at(cap.window, anchor=anchor, at=at)
-        used = spend.held + spend.spent_in(cap.window, window.start, anchor=anchor)
-        uses.append(CapUse(cap, group_values[key], used, window))
-    return tuple(uses)
+        window = stepped(cap.window, cap.hours, zone)
+        if window is not None:
+            found.setdefault((cap.group_key, cap.group_value), set()).add(window)
+    return {subject: tuple(sorted(windows)) for subject, windows in found.items()}
+
+
+def windows_to_count(
+    windows: Mapping[GroupValue, tuple[SteppedWindow, ...]], subject: GroupValue
+) -> tuple[SteppedWindow, ...]:
+    """Return the windows to count of one subject. windows: of all, as stepped_windows_of returns them."""
+    own, of_each = windows.get(subject, ()), windows.get((subject[0], ""), ())
+    return tuple({*own, *of_each}) if own and of_each else own or of_each

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Spends credits on usage: which grants pay, the entries that record it, and what it counts towards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +13,14 @@ from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
 from services.ledger.domain.credits.grant import capture_rest
 from services.ledger.domain.credits.seats import Purse
 from services.ledger.domain.gate.overage import captured_more, room
-from services.ledger.domain.gate.spend_cap import GroupValue, Spend, hold_more, spend_less, spend_more
+from services.ledger.domain.gate.spend_cap import (
+    GroupValue,
+    Spend,
+    hold_more,
+    spend_less,
+    spend_more,
+    windows_to_count,
+)
 from services.ledger.domain.usage.meter import Meter, MeterKey
 
 
@@ -125,39 +132,34 @@ def captures(
 
 def counted(
     account: Account,
-    group_values: Mapping[str, str],
-    spent: Credits,
-    *,
-    released: Credits,
-    anchor: datetime,
-    at: datetime,
-) -> dict[GroupValue, Spend]:
-    """Return the spends after counting usage, covered or not, and returning what was held for it."""
-    return {
-        key: spend_more(_less_held(account.spends.get(key, Spend()), released), spent, anchor=anchor, at=at)
-        for key in group_values.items()
-    }
-
-
-def counted_usage(
-    account: Account,
-    group_values: Mapping[str, str],
+    subjects: Iterable[GroupValue],
     spent: Credits,
     *,
     anchor: datetime,
     at: datetime,
-    used_time: datetime,
+    used_time: datetime | None = None,
+    released: Mapping[GroupValue, Credits] | None = None,
 ) -> dict[GroupValue, Spend]:
-    """Return the spends after counting usage of `used_time` that is reported at `at`, in the windows of `used_time`."""
+    """Return the spends after counting usage, covered or not, and returning what was held for it.
+
+    used_time: of usage that is reported at `at`; it counts in the windows of its own time.
+    """
     return {
-        key: spend_more(account.spends.get(key, Spend()), spent, anchor=anchor, at=at, used_time=used_time)
-        for key in group_values.items()
+        subject: spend_more(
+            _less_held(account, subject, released),
+            spent,
+            anchor=anchor,
+            at=at,
+            used_time=used_time,
+            windows=windows_to_count(account.windows, subject) if account.windows else (),
+        )
+        for subject in subjects
     }
 
 
 def less_spent(
     account: Account,
-    group_values: Mapping[str, str],
+    subjects: Iterable[GroupValue],
     returned: Credits,
     *,
     anchor: datetime,
@@ -166,25 +168,35 @@ def less_spent(
 ) -> dict[GroupValue, Spend]:
     """Return the spends without an amount of usage of `used_time` that is taken back at `at`."""
     return {
-        key: spend_less(account.spends.get(key, Spend()), returned, anchor=anchor, at=at, used_time=used_time)
-        for key in group_values.items()
+        subject: spend_less(
+            account.spends.get(subject, Spend()),
+            returned,
+            anchor=anchor,
+            at=at,
+            used_time=used_time,
+            windows=windows_to_count(account.windows, subject) if account.windows else (),
+        )
+        for subject in subjects
     }
 
 
-def time_of_spend(account: Account, group_values: Mapping[str, str], at: datetime) -> datetime:
-    """Return `at`, or the start of the latest window in which one of these values has spent, if that is later.
+def time_of_spend(account: Account, subjects: Iterable[GroupValue], at: datetime) -> datetime:
+    """Return `at`, or the start of the latest window in which one of these subjects has spent, if that is later.
 
     A request that was overtaken at a window's start counts in the newer window, and its entries are dated so.
     """
     latest = at
-    for key in group_values.items():
-        spend = account.spends.get(key)
+    for subject in subjects:
+        spend = account.spends.get(subject)
         if spend is not None:
             for last in (spend.period, spend.day):
                 if last is not None and last.start > latest:
                     latest = last.start
+            if spend.windows is not None:
+                latest = max((latest, *(tally.since for tally in spend.windows.values())))
     return latest
 
 
-def _less_held(spend: Spend, released: Credits) -> Spend:
-    return hold_more(spend, -released) if released else spend
+def _less_held(account: Account, subject: GroupValue, released: Mapping[GroupValue, Credits] | None) -> Spend:
+    spend = account.spends.get(subject, Spend())
+    return hold_more(spend, -released[subject]) if released and released[subject] else spend

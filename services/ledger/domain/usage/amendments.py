@@ -11,7 +11,8 @@ from datetime import datetime
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.crossings import alarm
-from services.ledger.domain.gate.spending import counted_usage
+from services.ledger.domain.gate.spending import counted
+from services.ledger.domain.gate.subjects import subjects_of
 from services.ledger.domain.rating.product import UsageProduct
 from services.ledger.domain.usage.corrections import Removal, without
 from services.ledger.domain.usage.event import EventLine, EventResult, RecordEvent
@@ -64,7 +65,8 @@ def charge_more(
 ) -> tuple[Account, EventLine]:
     """Draw what a piece of usage costs more, like late usage. change: its credits are ≤ 0."""
     cost = Credits(0) - change.credits
-    counted = product.counted(piece.usage.group_values)
+    group_values = product.counted(piece.usage.group_values)
+    subjects = subjects_of(account.own_subjects, group_values, product.product_id)
     used_time = piece.first.effective_time
     usage = replace(
         piece.usage,
@@ -76,9 +78,9 @@ def charge_more(
     account, uncovered = fund(
         account, cost, usage, cause_id=cause_id, used_time=used_time, at=at, is_correction=True
     )
-    spends = counted_usage(account, counted, cost, anchor=anchor, at=at, used_time=used_time)
+    spends = counted(account, subjects, cost, anchor=anchor, at=at, used_time=used_time)
     account = without(account.with_changes(spends=spends), piece, change)
-    account = alarm.observe_spend(account, counted.items(), at=at, anchor=anchor)
+    account = alarm.observe_spend(account, subjects, at=at, anchor=anchor)
     return account, EventLine(
         product_id=usage.product_id,
         credit_type_id=account.credit_type_id,

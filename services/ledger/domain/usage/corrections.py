@@ -113,7 +113,8 @@ def take_back(
         account = give_back(account, product, left, usage, cause_id=cause_id, anchor=anchor, at=at)
     account = end_returned(account, returned, later, cause_id=cause_id, at=at)
     account = without(account, piece, removed)
-    account = alarm.observe_spend(account, counted_values(product, piece, returned), at=at, anchor=anchor)
+    spenders = {*counted_values(product, piece, returned), *account.own_subjects}
+    account = alarm.observe_spend(account, spenders, at=at, anchor=anchor)
     return account, EventLine(
         product_id=piece.usage.product_id,
         credit_type_id=account.credit_type_id,

@@ -15,8 +15,9 @@ from services.ledger.domain.credits.entry import Usage
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.errors import RateNotFound, TotalTooLarge
 from services.ledger.domain.gate.decision import CREDITS_MAX, Entitlement
-from services.ledger.domain.gate.spending import counted_usage
+from services.ledger.domain.gate.spending import counted
 from services.ledger.domain.gate.standing import PriceBook
+from services.ledger.domain.gate.subjects import subjects_of
 from services.ledger.domain.rating.metric import Aggregation, Seen, UniqueValue, increment, measure
 from services.ledger.domain.rating.product import UsageProduct
 from services.ledger.domain.rating.properties import PropertyProblem
@@ -156,11 +157,12 @@ def _charged(
         is_correction=correction_id is not None,
     )
     anchor = line.entitlement.anchor
-    spends = counted_usage(account, usage.group_values, cost, anchor=anchor, at=at, used_time=event.timestamp)
+    subjects = subjects_of(account.own_subjects, usage.group_values, product.product_id)
+    spends = counted(account, subjects, cost, anchor=anchor, at=at, used_time=event.timestamp)
     account = account.with_changes(
         spends=spends, meters={line.meter_key: after}, values=values_after(account, line)
     )
-    account = alarm.observe_spend(account, usage.group_values.items(), at=at, anchor=anchor)
+    account = alarm.observe_spend(account, subjects, at=at, anchor=anchor)
     return account, EventLine(
         product_id=product.product_id,
         credit_type_id=account.credit_type_id,

@@ -18,7 +18,8 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.entry import Entry, Usage
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.gate.spend_cap import GroupValue
-from services.ledger.domain.gate.spending import counted_usage
+from services.ledger.domain.gate.spending import counted
+from services.ledger.domain.gate.subjects import subjects_of
 from services.ledger.domain.rating.price import Pricing, cost_at, cost_between
 from services.ledger.domain.rating.product import UsageProduct
 from services.ledger.domain.usage.funding import fund
@@ -110,7 +111,8 @@ def correct(
             account = _correct(account, product, one, cause_id=cause_id, anchor=anchor, at=at)
     returned = [left for one in repriced for left in one.returned()]
     account = end_returned(account, returned, later, cause_id=cause_id, at=at)
-    return alarm.observe_spend(account, counted_values(product, repriced), at=at, anchor=anchor)
+    spenders = {*counted_values(product, repriced), *account.own_subjects}
+    return alarm.observe_spend(account, spenders, at=at, anchor=anchor)
 
 
 def _correct(
@@ -126,7 +128,8 @@ def _correct(
     assert key is not None
     meter = account.meters[key]
     meter = evolve(meter, cost=meter.cost + one.difference, unrated=meter.unrated + one.difference)
-    counted = product.counted(one.piece.usage.group_values)
+    group_values = product.counted(one.piece.usage.group_values)
+    subjects = subjects_of(account.own_subjects, group_values, product.product_id)
     usage = replace(
         one.piece.usage,
         quantity=Quantity(0),
@@ -149,7 +152,7 @@ def _correct(
             at=at,
             is_correction=True,
         )
-        spends = counted_usage(account, counted, one.difference, anchor=anchor, at=at, used_time=used_time)
+        spends = counted(account, subjects, one.difference, anchor=anchor, at=at, used_time=used_time)
         account = account.with_changes(spends=spends)
     return account.with_changes(meters={key: meter})
 

@@ -20,6 +20,7 @@ from services.ledger.domain.credits.grant import Grant, GrantId, capture_rest, r
 from services.ledger.domain.credits.seats import SeatName
 from services.ledger.domain.gate.overage import captured_more
 from services.ledger.domain.gate.spending import less_spent
+from services.ledger.domain.gate.subjects import subjects_of
 from services.ledger.domain.rating.product import UsageProduct
 from services.ledger.domain.usage.pieces import Left, Piece
 
@@ -203,7 +204,8 @@ def _count_less(
 ) -> Account:
     assert left.entry.usage is not None
     group_values = product.counted(left.entry.usage.group_values)
+    subjects = subjects_of(account.own_subjects, group_values, product.product_id)
     spends = less_spent(
-        account, group_values, left.credits, anchor=anchor, at=at, used_time=left.entry.effective_time
+        account, subjects, left.credits, anchor=anchor, at=at, used_time=left.entry.effective_time
     )
     return account.with_changes(spends=spends)

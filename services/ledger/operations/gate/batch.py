@@ -127,6 +127,8 @@ class _Guess:
             raise NotCached("unknown")
         if account.is_due(self.at):
             raise NotCached("due")
+        if account.own_subjects and not account.own_subjects <= account.spends.keys():
+            raise NotCached("unknown")
         return account
 
     def require_spends(self, account: Account, ask: Ask) -> None:
@@ -136,7 +138,8 @@ class _Guess:
 
     def require_overage(self, account: Account, group_values: Mapping[str, str], at: datetime) -> None:
         if account.overage_caps:
-            self._require_overage(account, time_of_spend(account, group_values, account.time_at(at)))
+            subjects = (*group_values.items(), *account.own_subjects)
+            self._require_overage(account, time_of_spend(account, subjects, account.time_at(at)))
 
     def _require_overage(self, account: Account, used_time: datetime) -> None:
         assert account.usage_anchor is not None

@@ -12,6 +12,7 @@ from services.ledger.domain.credits import burn_down
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId
 from services.ledger.domain.errors import CustomerNotFound, ProductNotFound, RateNotFound
 from services.ledger.domain.gate import gate, lines
+from services.ledger.domain.gate.capping import cap_uses
 from services.ledger.domain.gate.capturing import available_to
 from services.ledger.domain.gate.charging import quantity_of, quoted
 from services.ledger.domain.gate.commands import ExplainAsk, ExplainHold, ExplainLines
@@ -20,8 +21,8 @@ from services.ledger.domain.gate.explanation import ExplainedLine, Explanation
 from services.ledger.domain.gate.hold import Hold
 from services.ledger.domain.gate.in_flight import in_flight_uses
 from services.ledger.domain.gate.lines import asks_of
-from services.ledger.domain.gate.spend_cap import cap_uses
 from services.ledger.domain.gate.standing import CatalogCopies, CustomerRecord, PriceBook, ask_of
+from services.ledger.domain.gate.subjects import held_by
 from services.ledger.domain.rating.properties import PropertyProblem
 from services.ledger.operations.credits.settlement import open_account
 from services.ledger.store import PostgresStore, Transaction
@@ -145,9 +146,7 @@ class Explanations:
             entitlement=None if hold.lines else _entitlement_of(hold, credit_type_id),
             draws=hold.draws,
             grants=(),
-            caps=cap_uses(
-                account.caps, hold.counted_group_values, account.spends, anchor=hold.anchor, at=opened.at
-            ),
+            caps=cap_uses(account, held_by(account.own_subjects, hold), anchor=hold.anchor, at=opened.at),
             in_flight=in_flight_uses(
                 account.concurrency_caps,
                 account.in_flight or {},

@@ -21,7 +21,14 @@ from services.ledger.domain.gate.hold import Hold
 from services.ledger.domain.gate.in_flight import Caps as ConcurrencyCaps
 from services.ledger.domain.gate.in_flight import ConcurrencyCap
 from services.ledger.domain.gate.overage import totals_for
-from services.ledger.domain.gate.spend_cap import CapWindow, GroupValue, Spend, SpendCap, window_at
+from services.ledger.domain.gate.spend_cap import (
+    GroupValue,
+    Spend,
+    SpendCap,
+    own_subjects,
+    stepped_windows_of,
+)
+from services.ledger.domain.gate.windows import ZONE_DEFAULT, CapWindow, window_at
 from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.free_credits import free_credits
@@ -42,20 +49,24 @@ from services.ledger.store.gate.standings import USAGE_ANCHOR
 from services.ledger.store.usage.meters import read_meters, read_values
 
 _POOLS = "unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)"
-# One statement for all, because it is needed for every account.
+# One statement for all, because it is needed for every account. Spend caps have two tables: see store/gate/caps.py.
 _CAPS = f"""
     SELECT customer_id, credit_type_id, NULL AS contract_id, c.spend_cap_id, c.group_key, c.group_value,
-        c.limit_micros, c.cap_window, c.create_time, NULL AS concurrency_cap_id,
-        NULL AS subject_key, NULL AS subject_value, NULL::integer AS holds_max
+        c.limit_micros, c.cap_window, c.create_time, 'VENDOR' AS owner, 0::smallint AS window_hours,
+        NULL AS concurrency_cap_id, NULL AS subject_key, NULL AS subject_value, NULL::integer AS holds_max
     FROM {_POOLS} JOIN ledger.spend_caps c USING (customer_id, credit_type_id)
     UNION ALL
+    SELECT customer_id, credit_type_id, NULL, c.spend_cap_id, c.group_key, c.group_value,
+        c.limit_micros, c.cap_window, c.create_time, c.owner, c.window_hours, NULL, NULL, NULL, NULL
+    FROM {_POOLS} JOIN ledger.caps c USING (customer_id, credit_type_id)
+    UNION ALL
     SELECT customer_id, q.credit_type_id, k.contract_id, NULL, NULL, NULL,
-        (k.overage_caps ->> q.credit_type_id)::bigint, NULL, NULL, NULL, NULL, NULL, NULL
+        (k.overage_caps ->> q.credit_type_id)::bigint, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
     FROM {_POOLS} JOIN ledger.contracts k USING (customer_id)
     WHERE k.overage_caps ? q.credit_type_id
     UNION ALL
-    SELECT customer_id, credit_type_id, NULL, NULL, NULL, NULL, NULL, NULL, c.create_time, c.concurrency_cap_id,
-        c.subject_key, c.subject_value, c.holds_max
+    SELECT customer_id, credit_type_id, NULL, NULL, NULL, NULL, NULL, NULL, c.create_time, NULL, NULL,
+        c.concurrency_cap_id, c.subject_key, c.subject_value, c.holds_max
     FROM {_POOLS} JOIN ledger.concurrency_caps c USING (customer_id, credit_type_id)
     WHERE c.lift_time IS NULL
 """
@@ -119,6 +130,9 @@ async def read_accounts(
         for key, anchor in anchors.items()
     }
     watched = {*due, *partial, *due_slots}
+    subjects = {key: own_subjects(of_pool) for key, of_pool in caps.items() if of_pool}
+    for key, own in subjects.items():
+        totals[key] = totals.get(key, set()) | own
     spends = await _spends(connection, selections, totals, watched, holds, watches, states)
     meters = await read_meters(connection, _prices(selections, holds))
     values = await read_values(connection, selections)
@@ -138,6 +152,7 @@ async def read_accounts(
             version=pool["version"],
             sequence=pool["sequence"],
             usage_anchor=anchors[key],
+            time_zone=pool["time_zone"] or ZONE_DEFAULT,
             shortfall=Credits(pool["shortfall_micros"]),
             next_due_time=pool["next_due_time"],
             settled_time=pool["settled_time"],
@@ -147,6 +162,8 @@ async def read_accounts(
             concurrency_caps=concurrency_caps.get(key, {}),
             in_flight=in_flight.get(key, {}),
             overage_caps=overage_caps.get(key, {}),
+            windows=stepped_windows_of(caps.get(key, ()), pool["time_zone"] or ZONE_DEFAULT),
+            own_subjects=subjects.get(key, frozenset()),
             spends=spends.get(key, {}),
             meters=meters.get(key, {}),
             values=values.get(key, {}),
@@ -221,7 +238,7 @@ async def _with_slots(
 async def _pools(connection: Connection, keys: Sequence[PoolKey], *, locks: PoolLocks) -> dict[PoolKey, Any]:
     rows = await connection.fetch(
         "SELECT p.customer_id, p.credit_type_id, p.version, p.sequence, p.shortfall_micros,"
-        f" p.next_due_time, p.settled_time, p.has_seats, {USAGE_ANCHOR} AS usage_anchor"
+        f" p.next_due_time, p.settled_time, p.has_seats, {USAGE_ANCHOR} AS usage_anchor, u.time_zone"
         f" FROM {_POOLS} JOIN ledger.pools p USING (customer_id, credit_type_id)"
         " JOIN ledger.customers u USING (customer_id)"
         f" ORDER BY p.customer_id, p.credit_type_id {locks.value}",
@@ -439,7 +456,8 @@ async def _spends(
         return {}
     columns = "s.customer_id, s.credit_type_id, s.group_key, s.group_value, s.held_micros, s.period_start,"
     columns += (
-        " s.period_spent_micros, s.period_ahead_micros, s.day_start, s.day_spent_micros, s.day_ahead_micros"
+        " s.period_spent_micros, s.period_ahead_micros, s.day_start, s.day_spent_micros, s.day_ahead_micros,"
+        " s.windows"
     )
     found: dict[PoolKey, dict[GroupValue, Spend]] = defaultdict(dict)
     for key, value in values:
@@ -551,14 +569,23 @@ async def _empty_reading(
     at: datetime,
 ) -> Reading:
     customer_id, credit_type_id = key
-    anchor = await _anchor(connection, customer_id)
-    totals = _overage_totals(selection, overage_caps.get(key, {}), anchor, at)
+    row = await connection.fetchrow(
+        f"SELECT {USAGE_ANCHOR} AS anchor, u.time_zone FROM ledger.customers u WHERE u.customer_id = $1",
+        customer_id,
+    )
+    anchor = row and row["anchor"]
+    zone = (row and row["time_zone"]) or ZONE_DEFAULT
+    own = own_subjects(caps.get(key, ()))
+    totals = _overage_totals(selection, overage_caps.get(key, {}), anchor, at) | own
     account = Account(
         customer_id=customer_id,
         credit_type_id=credit_type_id,
         usage_anchor=anchor,
+        time_zone=zone,
         caps=caps.get(key, ()),
         concurrency_caps=concurrency_caps.get(key, {}),
+        windows=stepped_windows_of(caps.get(key, ()), zone),
+        own_subjects=own,
         overage_caps=overage_caps.get(key, {}),
         spends={total: Spend() for total in totals},
         meters={

@@ -2,6 +2,8 @@
 """Rows to domain objects and back. Rows never leave the store."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from meshkit.period import period_at
@@ -28,7 +30,8 @@ from services.ledger.domain.credits.schedule import (
 from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.gate.in_flight import ConcurrencyCap
-from services.ledger.domain.gate.spend_cap import CapWindow, Spend, SpendCap, WindowSpend
+from services.ledger.domain.gate.spend_cap import CapOwner, Spend, SpendCap, WindowSpend
+from services.ledger.domain.gate.windows import CapWindow, SteppedWindow, Tally
 from services.ledger.domain.rating.price import Pricing
 from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
 from services.ledger.store.formats import EDITION, ROLLOVER
@@ -230,6 +233,8 @@ def cap_from_row(row: Row) -> SpendCap:
         limit=Credits(row["limit_micros"]),
         window=CapWindow(row["cap_window"]),
         create_time=row["create_time"],
+        owner=CapOwner(row["owner"]),
+        hours=row["window_hours"],
     )
 
 
@@ -248,6 +253,7 @@ def spend_from_row(row: Row) -> Spend:
         held=Credits(row["held_micros"]),
         period=_window_spend(row, "period"),
         day=_window_spend(row, "day"),
+        windows=windows_from_column(row["windows"]),
     )
 
 
@@ -256,6 +262,50 @@ def _window_spend(row: Row, window: str) -> WindowSpend | None:
     if start is None:
         return None
     return WindowSpend(start, Credits(row[f"{window}_spent_micros"]), Credits(row[f"{window}_ahead_micros"]))
+
+
+def windows_from_column(column: Mapping[str, Any] | None) -> dict[SteppedWindow, Tally] | None:
+    """Return what spends.windows says: by window, its first instant and its steps, in seconds since 1970."""
+    if column is None:
+        return None
+    return {
+        window_from_name(name): Tally(
+            _instant(tally["since"]),
+            {_instant(step): Credits(micros) for step, micros in tally["steps"].items()},
+        )
+        for name, tally in column.items()
+    }
+
+
+def windows_to_column(windows: Mapping[SteppedWindow, Tally] | None) -> dict[str, Any] | None:
+    if windows is None:
+        return None
+    return {
+        window_to_name(window): {
+            "since": _seconds(tally.since),
+            "steps": {str(_seconds(step)): spent.micros for step, spent in tally.steps.items()},
+        }
+        for window, tally in windows.items()
+    }
+
+
+def window_to_name(window: SteppedWindow) -> str:
+    """Return the key of a window in spends.windows: "WEEK Europe/Berlin", "ROLLING 24"."""
+    return f"{window.kind} {window.hours or window.zone}"
+
+
+@lru_cache(maxsize=1_024)
+def window_from_name(name: str) -> SteppedWindow:
+    kind, which = name.split(" ", 1)
+    return SteppedWindow(kind, hours=int(which)) if which.isdecimal() else SteppedWindow(kind, zone=which)
+
+
+def _instant(seconds: int | str) -> datetime:
+    return datetime.fromtimestamp(int(seconds), UTC)
+
+
+def _seconds(instant: datetime) -> int:
+    return int(instant.timestamp())
 
 
 def watch_from_row(row: Row) -> Watch:

@@ -8,6 +8,7 @@ as 0. What a group value has spent is recounted in its latest windows, from the 
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId
 from services.ledger.domain.credits.verification import Discrepancy, Verification
 from services.ledger.store.connection import Connection, at_most_int64
+from services.ledger.store.credits.verified_windows import OWN_SPENT, WINDOWS
 from services.ledger.store.usage.rollups import BILLED, HOUR_START, PERIOD_START, USES
 from services.ledger.store.usage.unrated import METERS_WITH_ENTRIES, unrated
 
@@ -245,7 +246,7 @@ _OVERAGE_HELD = """
     WITH stored AS (
         SELECT customer_id, credit_type_id, group_value AS contract_id, held_micros
         FROM ledger.spends
-        WHERE group_key = '' AND period_start IS NULL AND ($1::text IS NULL OR customer_id = $1)
+        WHERE group_key = '' AND starts_with(group_value, 'con_') AND ($1::text IS NULL OR customer_id = $1)
     ), reserved AS (
         SELECT h.customer_id, h.credit_type_id,
             coalesce(h.lines -> (o.line - 1)::integer ->> 'contract_id', h.contract_id) AS contract_id,
@@ -266,7 +267,8 @@ _OVERAGE = f"""
         SELECT customer_id, credit_type_id, substr(group_value, strpos(group_value, ' ') + 1) AS contract_id,
             period_start, period_spent_micros
         FROM ledger.spends
-        WHERE group_key = '' AND period_start IS NOT NULL AND ($1::text IS NULL OR customer_id = $1)
+        WHERE group_key = '' AND starts_with(split_part(group_value, ' ', 2), 'con_')
+            AND ($1::text IS NULL OR customer_id = $1)
     ), billed AS (
         SELECT e.customer_id, e.credit_type_id, e.contract_id, {PERIOD_START} AS period_start,
             sum(e.shortfall_micros) AS micros
@@ -400,6 +402,8 @@ async def verify(
         (_SEATS,),
         (_SPENDS,),
         (_SPENT,),
+        (WINDOWS,),
+        (OWN_SPENT,),
         (_OVERAGE_HELD,),
         (_OVERAGE,),
         (_METERS,),

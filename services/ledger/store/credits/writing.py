@@ -34,7 +34,7 @@ from services.ledger.domain.rating.metric import UniqueValue
 from services.ledger.domain.retention import places_at
 from services.ledger.domain.usage.meter import Meter, MeterKey
 from services.ledger.store.connection import Connection
-from services.ledger.store.credits.rows import GRANT_COLUMNS, grant_to_row, void_to_row
+from services.ledger.store.credits.rows import GRANT_COLUMNS, grant_to_row, void_to_row, windows_to_column
 from services.ledger.store.credits.signing import Signatures
 from services.ledger.store.formats import NOTICES
 from services.ledger.store.gate.hold_lines import lines_to_column
@@ -149,16 +149,16 @@ _CHANGED_HOLDS = _Part(
 )
 _SPENDS = _Part(
     "changed_spends",
-    "spend_change_12",
+    "spend_change_42",
     """
     INSERT INTO ledger.spends AS s (customer_id, credit_type_id, group_key, group_value, held_micros,
-        period_start, period_spent_micros, period_ahead_micros, day_start, day_spent_micros, day_ahead_micros)
+        period_start, period_spent_micros, period_ahead_micros, day_start, day_spent_micros, day_ahead_micros, windows)
     SELECT d.* FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     ON CONFLICT (customer_id, credit_type_id, group_key, group_value) DO UPDATE SET
         held_micros = excluded.held_micros, period_start = excluded.period_start,
         period_spent_micros = excluded.period_spent_micros, period_ahead_micros = excluded.period_ahead_micros,
         day_start = excluded.day_start, day_spent_micros = excluded.day_spent_micros,
-        day_ahead_micros = excluded.day_ahead_micros
+        day_ahead_micros = excluded.day_ahead_micros, windows = excluded.windows
     """,
 )
 _METERS = _Part(
@@ -320,7 +320,12 @@ def _changed_grant(grant: Grant) -> tuple[object, ...]:
 
 
 def _spend(spend: Spend) -> tuple[object, ...]:
-    return (spend.held.micros, *_window_spend(spend.period), *_window_spend(spend.day))
+    return (
+        spend.held.micros,
+        *_window_spend(spend.period),
+        *_window_spend(spend.day),
+        windows_to_column(spend.windows),
+    )
 
 
 def _window_spend(last: WindowSpend | None) -> tuple[object, ...]:

@@ -13,13 +13,17 @@ from purser.ledger.v1 import ledger_admin_pb2 as pb
 from purser.ledger.v1 import ledger_pb2 as gate_pb
 from services.ledger.domain.credits.grant import CreditTypeId
 from services.ledger.domain.gate.commands import RemoveSpendCap, SetSpendCap
-from services.ledger.domain.gate.spend_cap import CapUse, CapWindow, CustomerSpendCap
+from services.ledger.domain.gate.spend_cap import CapUse, CustomerSpendCap
+from services.ledger.domain.gate.windows import ROLLING_HOURS_MAX, CapWindow
 from services.ledger.wire.amounts import total_to_wire
 
 _WINDOWS: Final[Mapping[int, CapWindow]] = {
     pb.CAP_WINDOW_UNSPECIFIED: CapWindow.BILLING_PERIOD,
     pb.CAP_WINDOW_BILLING_PERIOD: CapWindow.BILLING_PERIOD,
     pb.CAP_WINDOW_DAY: CapWindow.DAY,
+    pb.CAP_WINDOW_WEEK: CapWindow.WEEK,
+    pb.CAP_WINDOW_MONTH: CapWindow.MONTH,
+    pb.CAP_WINDOW_ROLLING: CapWindow.ROLLING,
 }
 
 
@@ -34,7 +38,13 @@ def set_from_wire(request: pb.SetSpendCapRequest) -> SetSpendCap:
         group_value=fields.text("group_value", request.group_value, required=False),
         limit=Credits(fields.micros("limit_micros", request.limit_micros)),
         window=fields.choice("window", request.window, _WINDOWS),
+        hours=request.window_hours,
     )
+    if request.window == pb.CAP_WINDOW_ROLLING:
+        if not 1 <= request.window_hours <= ROLLING_HOURS_MAX:
+            fields.add("window_hours", f"must be 1 to {ROLLING_HOURS_MAX} for a rolling window")
+    elif request.window_hours:
+        fields.add("window_hours", "is only for a rolling window")
     fields.check()
     return command
 
@@ -58,7 +68,7 @@ def remove_from_wire(request: pb.RemoveSpendCapRequest) -> RemoveSpendCap:
 def list_from_wire(request: pb.ListSpendCapsRequest) -> tuple[str, Page]:
     fields = Fields()
     customer = fields.text("customer", request.customer)
-    page = page_from_wire(fields, request, _filters(customer), keys=(text_key,) * 3)
+    page = page_from_wire(fields, request, _filters(customer), keys=(text_key,) * 4)
     fields.check()
     return customer, page
 
@@ -68,7 +78,12 @@ def list_to_wire(rows: Sequence[CustomerSpendCap], page: Page, customer: str) ->
         rows,
         page,
         _filters(customer),
-        lambda row: (row.cap.credit_type_id, row.cap.group_key, row.cap.group_value),
+        lambda row: (
+            row.cap.credit_type_id,
+            row.cap.group_key,
+            row.cap.group_value,
+            row.cap.spend_cap_id,
+        ),
         _cap_to_wire,
     )
     return pb.ListSpendCapsResponse(spend_caps=shown, next_page_token=token)
@@ -88,6 +103,7 @@ def _cap_to_wire(one: CustomerSpendCap) -> pb.SpendCap:
         limit_micros=one.cap.limit.micros,
         window=f"CAP_WINDOW_{one.cap.window.name}",
         create_time=timestamp(one.cap.create_time),
+        window_hours=one.cap.hours,
     )
 
 
@@ -100,4 +116,5 @@ def cap_use_to_wire(use: CapUse) -> gate_pb.SpendCapUse:
         used_micros=total_to_wire(use.used),
         window_start_time=timestamp(use.window.start),
         window_end_time=timestamp(use.window.end),
+        window_hours=use.cap.hours,
     )

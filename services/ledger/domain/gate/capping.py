@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which spend caps apply to a call, and how much of each is used. Source: services/ledger/README.md, "Spend caps"."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.gate.spend_cap import OWN_KEY, CapUse, GroupValue, Spend, SpendCap
+from services.ledger.domain.gate.windows import counts_at, spent_in, stepped, window_at
+
+
+def cap_uses(
+    account: Account, subjects: Collection[GroupValue], *, anchor: datetime, at: datetime
+) -> tuple[CapUse, ...]:
+    """Return the caps that apply to subjects: of an owner and window, that on a value, else on each one."""
+    if not account.caps:
+        return ()
+    values = dict(iter(subjects))  # of the own subjects one remains, which is not looked up
+    applying: dict[_Slot, SpendCap] = {}
+    for cap in account.caps:
+        value = cap.group_value if cap.group_key == OWN_KEY else values.get(cap.group_key)
+        if value is None or cap.group_value not in (value, ""):
+            continue
+        if cap.group_key != OWN_KEY or (OWN_KEY, value) in subjects:
+            slot = ((cap.group_key, value), cap.owner.value, cap.window.value, cap.hours)
+            if cap.group_value or slot not in applying:
+                applying[slot] = cap
+    return tuple(
+        _use(cap, slot[0], account, anchor=anchor, at=at)
+        for slot, cap in sorted(applying.items(), key=lambda item: item[0])
+    )
+
+
+# Of the caps on one subject, one per owner and window applies: subject, owner, window, hours.
+_Slot = tuple[GroupValue, str, str, int]
+
+
+def _use(cap: SpendCap, subject: GroupValue, account: Account, *, anchor: datetime, at: datetime) -> CapUse:
+    spend = account.spends.get(subject, Spend())
+    window = stepped(cap.window, cap.hours, account.time_zone)
+    if window is None:
+        period = window_at(cap.window, anchor=anchor, at=at)
+        spent = spend.spent_in(cap.window, period.start, anchor=anchor)
+    else:
+        tally = spend.tally(window)
+        period = counts_at(window, tally, at)
+        spent = spent_in(window, tally, at)
+    return CapUse(cap, subject[1], spend.held + spent, period)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recounts from entries what caps begin to need: most of it without a lock, the rest under the pool's lock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from meshkit.quantity import Credits
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
+from services.ledger.domain.gate.recounting import EarlierSums, Recount, Steps, Sums, added
+from services.ledger.domain.gate.spend_cap import OWN_KEY
+from services.ledger.domain.gate.subjects import held_by
+from services.ledger.store import Transaction
+
+NOTHING_SUMMED = EarlierSums(0, {})
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRecounts:
+    """Recounts of one pool, in one transaction."""
+
+    tx: Transaction
+    customer_id: CustomerId
+    credit_type_id: CreditTypeId
+
+    async def sum_earlier(self, recount: Recount, sequence: int) -> EarlierSums:
+        """Sum the entries up to a sequence, which may take long. Nothing is locked."""
+        sums = {
+            steps: await self.tx.recounts.sum_up_to(
+                self.customer_id, self.credit_type_id, recount.subject, steps, sequence
+            )
+            for steps in recount.all_steps()
+        }
+        return EarlierSums(sequence, sums)
+
+    async def write(self, recount: Recount, earlier: EarlierSums) -> None:
+        """Write what a subject has spent. The pool must be locked.
+
+        earlier: what was summed before; steps that are missing there are summed now, because what they depend on has
+        changed meanwhile.
+        """
+        sums = {steps: await self._sums(recount, steps, earlier) for steps in recount.all_steps()}
+        group_key, group_value = recount.subject
+        if group_key == OWN_KEY:
+            held = 0
+            for hold in await self.tx.recounts.open_holds(self.customer_id, self.credit_type_id):
+                held += held_by({recount.subject}, hold).get(recount.subject, Credits(0)).micros
+            spend = recount.spend_of(group_value, sums, Credits(held))
+            await self.tx.recounts.save_own(self.customer_id, self.credit_type_id, recount.subject, spend)
+            return
+        for window in recount.windows:
+            await self.tx.recounts.forget_window(
+                self.customer_id, self.credit_type_id, group_key, window, of=group_value
+            )
+        spends = {value: recount.spend_of(value, sums) for value in sorted(recount.values(sums))}
+        await self.tx.recounts.save_windows(self.customer_id, self.credit_type_id, group_key, spends)
+
+    async def _sums(self, recount: Recount, steps: Steps, earlier: EarlierSums) -> Mapping[str, Sums]:
+        known = earlier.by_steps.get(steps)
+        rest = await self.tx.recounts.sum_after(
+            self.customer_id,
+            self.credit_type_id,
+            recount.subject,
+            steps,
+            0 if known is None else earlier.sequence,
+        )
+        return rest if known is None else added(known, rest)
