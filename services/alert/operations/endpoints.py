@@ -204,7 +204,7 @@ class Endpoints:
             endpoint = await lock_endpoint(tx, command.webhook_endpoint_id)
             if endpoint.disable_time is not None:
                 await tx.replays.insert(await self._missed_by(tx, endpoint, endpoint.disable_time))
-                await tx.failures.end(endpoint.webhook_endpoint_id)
+                await tx.failures.end([endpoint.webhook_endpoint_id])
                 endpoint = replace(endpoint, disable_time=None, disable_reason=None)
                 await tx.endpoints.enable(endpoint)
             await tx.responses.store(command, endpoint)

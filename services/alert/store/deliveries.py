@@ -2,9 +2,10 @@
 """Statements about deliveries: the log of what was posted, and the queue of what is still to be posted.
 
 An attempt leases its row by moving `due_time` into the future. No other worker takes it before that time, and if the
-worker dies the delivery is due again then. Every statement of a worker writes one row.
+worker dies the delivery is due again then.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -222,13 +223,24 @@ class StoredDeliveries:
             for row in rows
         ]
 
-    async def lease(self, delivery_id: DeliveryId, *, at: datetime, until: datetime) -> Attempt | None:
-        """Lease a due delivery until an instant, and count the attempt; None if it is not due or not pending."""
+    async def lease(
+        self, delivery_ids: Sequence[DeliveryId], *, at: datetime, until: datetime
+    ) -> Sequence[Attempt]:
+        """Lease those of the deliveries that are due, until an instant, and count the attempts.
+
+        Left out are those that are not pending or not due, and those that another transaction is writing.
+        """
+        free = (
+            select(deliveries.c.delivery_id)
+            .where(deliveries.c.delivery_id.in_(delivery_ids), _IS_PENDING, deliveries.c.due_time <= at)
+            .with_for_update(skip_locked=True)
+        )
         leased = (
             update(deliveries)
-            .where(deliveries.c.delivery_id == delivery_id, _IS_PENDING, deliveries.c.due_time <= at)
+            .where(deliveries.c.delivery_id.in_(free))
             .values(due_time=until, attempts=deliveries.c.attempts + 1)
             .returning(
+                deliveries.c.delivery_id,
                 deliveries.c.webhook_endpoint_id,
                 deliveries.c.attempts,
                 deliveries.c.earlier_attempts,
@@ -238,18 +250,20 @@ class StoredDeliveries:
                 _PAYLOAD,
             )
         )
-        row = (await self._connection.execute(leased)).first()
-        if row is None:
-            return None
-        return Attempt(
-            delivery_id=delivery_id,
-            webhook_endpoint_id=WebhookEndpointId(row.webhook_endpoint_id),
-            attempts=row.attempts,
-            tries=row.attempts - row.earlier_attempts,
-            give_up_time=row.give_up_time,
-            payload=row.payload,
-            mailed=MailProgress(accepted=frozenset(row.mail_accepted or ()), refused=row.mail_refused or {}),
-        )
+        return [
+            Attempt(
+                delivery_id=DeliveryId(row.delivery_id),
+                webhook_endpoint_id=WebhookEndpointId(row.webhook_endpoint_id),
+                attempts=row.attempts,
+                tries=row.attempts - row.earlier_attempts,
+                give_up_time=row.give_up_time,
+                payload=row.payload,
+                mailed=MailProgress(
+                    accepted=frozenset(row.mail_accepted or ()), refused=row.mail_refused or {}
+                ),
+            )
+            for row in await self._connection.execute(leased)
+        ]
 
     async def give_back(self, attempt: Attempt, *, error: str) -> None:
         """Undo the count of a lease whose attempt was not made. It is due again when the lease runs out."""
@@ -259,24 +273,34 @@ class StoredDeliveries:
             .values(attempts=attempt.attempts - 1, last_error=error)
         )
 
-    async def accepted(self, attempt: Attempt, answer: Answer, *, at: datetime) -> None:
-        """Record that the endpoint accepted it, even if the lease has run out or the endpoint was disabled."""
-        await self._connection.execute(
-            update(deliveries)
-            .where(
-                deliveries.c.delivery_id == attempt.delivery_id,
-                deliveries.c.status != DeliveryStatus.DELIVERED.value,
+    async def accepted(self, accepted: Sequence[tuple[Attempt, Answer]], *, at: datetime) -> None:
+        """Record that endpoints accepted them, even if leases have run out or endpoints were disabled."""
+        by_code: defaultdict[int, list[DeliveryId]] = defaultdict(list)
+        for attempt, answer in accepted:
+            by_code[answer.status_code].append(attempt.delivery_id)
+        for status_code, delivery_ids in sorted(by_code.items()):
+            locked = (
+                select(deliveries.c.delivery_id)
+                .where(
+                    deliveries.c.delivery_id.in_(delivery_ids),
+                    deliveries.c.status != DeliveryStatus.DELIVERED.value,
+                )
+                .order_by(deliveries.c.delivery_id)
+                .with_for_update()
             )
-            .values(
-                status=DeliveryStatus.DELIVERED.value,
-                deliver_time=at,
-                due_time=None,
-                last_status_code=answer.status_code,
-                last_error="",
-                mail_accepted=None,
-                mail_refused=None,
+            await self._connection.execute(
+                update(deliveries)
+                .where(deliveries.c.delivery_id.in_(locked))
+                .values(
+                    status=DeliveryStatus.DELIVERED.value,
+                    deliver_time=at,
+                    due_time=None,
+                    last_status_code=status_code,
+                    last_error="",
+                    mail_accepted=None,
+                    mail_refused=None,
+                )
             )
-        )
 
     async def mailed(self, attempt: Attempt, progress: MailProgress) -> None:
         """Record who needs no more mails, even if the endpoint was disabled meanwhile: enabling it mails to the others.

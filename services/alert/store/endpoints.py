@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Statements about webhook endpoints and their secrets. A secret is stored in its own row only, encrypted."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -84,6 +84,14 @@ class StoredEndpoints:
         """Return an endpoint, disabled or not. Raises WebhookEndpointNotFound."""
         wanted = _SELECT.where(endpoints.c.webhook_endpoint_id == webhook_endpoint_id)
         return _known(webhook_endpoint_id, (await self._connection.execute(wanted)).first())
+
+    async def some(
+        self, webhook_endpoint_ids: Collection[WebhookEndpointId]
+    ) -> dict[WebhookEndpointId, WebhookEndpoint]:
+        """Return endpoints, disabled or not."""
+        wanted = _SELECT.where(endpoints.c.webhook_endpoint_id.in_(webhook_endpoint_ids))
+        found = map(_from_row, await self._connection.execute(wanted))
+        return {one.webhook_endpoint_id: one for one in found}
 
     async def lock(self, webhook_endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
         """Return an endpoint, locked until the commit. Raises WebhookEndpointNotFound."""
@@ -183,23 +191,27 @@ class StoredEndpoints:
         row = (await self._connection.execute(_SELECT_SECRETS.where(secrets.c.secret_id == secret_id))).one()
         return self._secret_from_row(row)
 
-    async def secrets(self, webhook_endpoint_id: WebhookEndpointId, *, at: datetime) -> Sequence[Secret]:
-        """Return the secrets of an endpoint that have not expired at an instant.
+    async def secrets(
+        self, webhook_endpoint_ids: Collection[WebhookEndpointId], *, at: datetime
+    ) -> Mapping[WebhookEndpointId, Sequence[Secret] | WebhookSecretUnreadable]:
+        """Return the secrets of endpoints that have not expired at an instant.
 
-        Raises WebhookSecretUnreadable if the current one cannot be decrypted. A previous one that cannot is left out.
+        WebhookSecretUnreadable: the current one cannot be decrypted. A previous one that cannot is left out.
         """
         wanted = _SELECT_SECRETS.where(
-            secrets.c.webhook_endpoint_id == webhook_endpoint_id,
+            secrets.c.webhook_endpoint_id.in_(webhook_endpoint_ids),
             or_(secrets.c.expire_time.is_(None), secrets.c.expire_time > at),
         )
-        found = []
+        found: dict[WebhookEndpointId, tuple[Secret, ...]] = {}
+        unreadable: dict[WebhookEndpointId, WebhookSecretUnreadable] = {}
         for row in await self._connection.execute(wanted):
+            endpoint_id = WebhookEndpointId(row.webhook_endpoint_id)
             try:
-                found.append(self._secret_from_row(row))
-            except WebhookSecretUnreadable:
+                found[endpoint_id] = (*found.get(endpoint_id, ()), self._secret_from_row(row))
+            except WebhookSecretUnreadable as error:
                 if row.expire_time is None:
-                    raise
-        return found
+                    unreadable[endpoint_id] = error
+        return {**found, **unreadable}
 
     async def encrypt_page(self, *, after: str, rows_max: int) -> tuple[str, EncryptionResult]:
         """Encrypt secrets that the newest key did not encrypt, at most `rows_max` whose ids are above `after`.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Statements about endpoints that fail, in separate rows, so that writers of events do not wait for them."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import delete, select
@@ -34,8 +35,8 @@ class StoredFailures:
         )
         return after
 
-    async def end(self, webhook_endpoint_id: WebhookEndpointId) -> None:
-        """Forget the failures, after a success or when the endpoint is enabled."""
+    async def end(self, webhook_endpoint_ids: Collection[WebhookEndpointId]) -> None:
+        """Forget the failures of endpoints, after a success or when they are enabled."""
         await self._connection.execute(
-            delete(failures).where(failures.c.webhook_endpoint_id == webhook_endpoint_id)
+            delete(failures).where(failures.c.webhook_endpoint_id.in_(webhook_endpoint_ids))
         )

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One attempt of a delivery: lease it, post or mail it, record the result. Three steps, two short transactions."""
+"""One attempt of a delivery: lease it, post or mail it, record the result.
+
+What several attempts need at the same time is leased, and recorded as accepted, in one transaction for all of them.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,6 +14,7 @@ from prometheus_client import Counter
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
+from meshkit.together import Together
 from services.alert.domain.delivery import (
     LEASE,
     SECRET_UNREADABLE,
@@ -30,6 +34,7 @@ from services.alert.domain.delivery import (
 from services.alert.domain.endpoint import (
     DisableReason,
     EndpointKind,
+    Secret,
     WebhookEndpoint,
     WebhookEndpointId,
     signing_secrets,
@@ -45,6 +50,7 @@ from services.alert.webhooks.poster import Poster, Posting
 
 # Of the pool's eight connections: the others are left to callers, however many webhooks are due.
 TRANSACTIONS_MAX = 4
+TOGETHER_MAX = 100
 
 WEBHOOK_TRIES = Counter(
     "alert_webhook_tries", "Tries to post or mail a delivery, by what became of it.", ["result"]
@@ -79,41 +85,67 @@ class DeliveryAttempts:
         self._wall = wall
         self._jitter = jitter
         self._places = asyncio.Semaphore(TRANSACTIONS_MAX)
+        self._take = Together(self._take_all, items_max=TOGETHER_MAX)
+        self._accept = Together(self._accept_all, items_max=TOGETHER_MAX)
 
     async def due(self, *, per_endpoint_max: int) -> Sequence[Due]:
         """Return due deliveries, at most `per_endpoint_max` of each endpoint."""
         async with self._store.transaction() as tx:
             return await tx.deliveries.due(at=self._wall.now(), per_endpoint_max=per_endpoint_max)
 
-    async def attempt(self, delivery_id: DeliveryId) -> None:
-        """Make one attempt, unless the delivery is leased or finished, or waits for the operator."""
+    async def attempt(self, delivery_id: DeliveryId) -> bool:
+        """Make one attempt; False: none, because the delivery is leased or finished, or waits for the operator."""
         match await self._take(delivery_id):
             case Posting() as posting:
                 await self._record(posting.attempt, await self._post(posting))
             case Mailing() as mailing:
                 await self._record(mailing.attempt, await self._mail(mailing))
+            case None:
+                return False
+        return True
 
-    async def _take(self, delivery_id: DeliveryId) -> Posting | Mailing | None:
+    async def _take_all(self, delivery_ids: Sequence[DeliveryId]) -> Sequence[Posting | Mailing | None]:
+        """Lease deliveries; None: see attempt."""
+        taken: dict[DeliveryId, Posting | Mailing | None] = {}
         async with self._places, self._store.transaction() as tx:
             at = self._wall.now()
-            attempt = await tx.deliveries.lease(delivery_id, at=at, until=at + LEASE)
-            if attempt is None:
-                return None
-            endpoint = await tx.endpoints.get(attempt.webhook_endpoint_id)
-            if endpoint.kind is not EndpointKind.EMAIL:
-                return await self._posting(tx, attempt, endpoint, at=at)
-            if self._mailer is None:
-                # It waits, without an attempt that would count, until the operator has configured one.
-                await tx.deliveries.give_back(attempt, error=NO_MAIL_SERVER)
-                log.error("mail_server_missing", delivery_id=delivery_id)
-                return None
+            attempts = await tx.deliveries.lease(delivery_ids, at=at, until=at + LEASE)
+            endpoint_ids = {attempt.webhook_endpoint_id for attempt in attempts}
+            endpoints = await tx.endpoints.some(endpoint_ids)
+            secrets = await tx.endpoints.secrets(endpoint_ids, at=at)
+            for attempt in attempts:
+                endpoint = endpoints[attempt.webhook_endpoint_id]
+                taken[attempt.delivery_id] = (
+                    await self._mailing(tx, attempt, endpoint, at=at)
+                    if endpoint.kind is EndpointKind.EMAIL
+                    else await self._posting(
+                        tx, attempt, endpoint, secrets[attempt.webhook_endpoint_id], at=at
+                    )
+                )
+        return [taken.get(delivery_id) for delivery_id in delivery_ids]
+
+    async def _mailing(
+        self, tx: Transaction, attempt: Attempt, endpoint: WebhookEndpoint, *, at: datetime
+    ) -> Mailing | None:
+        if self._mailer is None:
+            # It waits, without an attempt that would count, until the operator has configured one.
+            await tx.deliveries.give_back(attempt, error=NO_MAIL_SERVER)
+            log.error("mail_server_missing", delivery_id=attempt.delivery_id)
+            return None
         return Mailing(attempt=attempt, recipients=endpoint.recipients, at=at)
 
     async def _posting(
-        self, tx: Transaction, attempt: Attempt, endpoint: WebhookEndpoint, *, at: datetime
+        self,
+        tx: Transaction,
+        attempt: Attempt,
+        endpoint: WebhookEndpoint,
+        secrets: Sequence[Secret] | WebhookSecretUnreadable,
+        *,
+        at: datetime,
     ) -> Posting | None:
         try:
-            secrets = await tx.endpoints.secrets(attempt.webhook_endpoint_id, at=at)
+            if isinstance(secrets, WebhookSecretUnreadable):
+                raise secrets
             headers = await tx.headers.get(endpoint.webhook_endpoint_id) if endpoint.header_names else ()
         except WebhookSecretUnreadable as unreadable:
             # It waits, without an attempt that would count, until the operator has put the key back.
@@ -151,9 +183,7 @@ class DeliveryAttempts:
         at = self._wall.now()
         match outcome.verdict:
             case Acceptance():
-                async with self._places, self._store.transaction() as tx:
-                    await tx.failures.end(attempt.webhook_endpoint_id)
-                    await tx.deliveries.accepted(attempt, outcome.answer, at=at)
+                await self._accept((attempt, outcome.answer))
             case Retry(due_time=due):
                 await self._fail(attempt, outcome, at=at, due=due)
             case FinalFailure():
@@ -164,12 +194,18 @@ class DeliveryAttempts:
                 assert_never(outcome.verdict)
         _log(attempt, outcome.answer, outcome.verdict)
 
+    async def _accept_all(self, accepted: Sequence[tuple[Attempt, Answer]]) -> Sequence[None]:
+        async with self._places, self._store.transaction() as tx:
+            await tx.failures.end({attempt.webhook_endpoint_id for attempt, _ in accepted})
+            await tx.deliveries.accepted(accepted, at=self._wall.now())
+        return [None] * len(accepted)
+
     async def _fail(self, attempt: Attempt, outcome: Outcome, *, at: datetime, due: datetime | None) -> None:
         """Record a failure, and disable the endpoint if it has failed for too long. due: None: give up."""
         async with self._places, self._store.transaction() as tx:
             if outcome.is_success:  # a mail that some have got
                 failures = None
-                await tx.failures.end(attempt.webhook_endpoint_id)
+                await tx.failures.end([attempt.webhook_endpoint_id])
             else:
                 failures = await tx.failures.add(attempt.webhook_endpoint_id, at=at)
             if outcome.mailed is not None:

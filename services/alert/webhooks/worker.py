@@ -32,7 +32,7 @@ class Attempts(Protocol):
     """The work of the worker. Implemented by posting.DeliveryAttempts."""
 
     async def due(self, *, per_endpoint_max: int) -> Sequence[Due]: ...
-    async def attempt(self, delivery_id: DeliveryId) -> None: ...
+    async def attempt(self, delivery_id: DeliveryId) -> bool: ...
 
 
 class Worker:
@@ -80,6 +80,8 @@ class Worker:
                     await self._woken.wait()
 
     async def _begin_due(self) -> None:
+        if len(self._tries) >= POSTS_MAX:
+            return  # the end of one wakes the worker again
         for due in await self._attempts.due(per_endpoint_max=POSTS_PER_ENDPOINT_MAX):
             in_hand = self._in_hand[due.webhook_endpoint_id]
             places = 1 if due.is_failing else POSTS_PER_ENDPOINT_MAX
@@ -96,8 +98,9 @@ class Worker:
 
     async def _try(self, endpoint_id: WebhookEndpointId, delivery_id: DeliveryId) -> None:
         try:
-            await self._attempts.attempt(delivery_id)
-            self._woken.set()  # its place is free; not after a fault, which would recur immediately
+            # Its place is free; but what could not be done would be found again at once.
+            if await self._attempts.attempt(delivery_id):
+                self._woken.set()
         except Exception as error:
             log.warning("delivery_attempt_broken", delivery_id=delivery_id, error=_words(error))
         finally:

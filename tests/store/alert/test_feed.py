@@ -293,10 +293,9 @@ async def test_an_event_that_is_still_posted_is_kept_for_that_and_listed_no_more
 
     assert await listed(feed) == []
     async with store.transaction() as tx:
-        attempt = await tx.deliveries.lease(late.delivery_id, at=wall.now(), until=wall.now())
-        assert attempt is not None
+        (attempt,) = await tx.deliveries.lease([late.delivery_id], at=wall.now(), until=wall.now())
         assert attempt.payload == late.event.payload
-        await tx.deliveries.accepted(attempt, Answer(status_code=204), at=wall.now())
+        await tx.deliveries.accepted([(attempt, Answer(status_code=204))], at=wall.now())
     await forget_old(store, wall)
     async with engine.connect() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM alert.events"))).scalar_one() == 0

@@ -43,7 +43,8 @@ async def lease(
     store: PostgresStore, delivery_id: DeliveryId = FIRST, *, at: datetime = JUNE
 ) -> Attempt | None:
     async with store.transaction() as tx:
-        return await tx.deliveries.lease(delivery_id, at=at, until=at + LEASE)
+        attempts = await tx.deliveries.lease([delivery_id], at=at, until=at + LEASE)
+    return attempts[0] if attempts else None
 
 
 async def leased(store: PostgresStore, *, at: datetime = JUNE) -> Attempt:
@@ -98,7 +99,7 @@ async def test_of_many_workers_one_gets_the_lease(store: PostgresStore) -> None:
 async def test_an_accepted_delivery_is_never_due_again(store: PostgresStore) -> None:
     attempt = await leased(store)
     async with store.transaction() as tx:
-        await tx.deliveries.accepted(attempt, Answer(status_code=204), at=JUNE + TICK)
+        await tx.deliveries.accepted([(attempt, Answer(status_code=204))], at=JUNE + TICK)
 
     delivery = await stored(store)
     assert delivery.status is DeliveryStatus.DELIVERED
@@ -138,9 +139,9 @@ async def test_a_late_success_counts_for_the_endpoint_has_it(store: PostgresStor
     slow = await leased(store)
     newer = await leased(store, at=JUNE + LEASE)
     async with store.transaction() as tx:
-        await tx.deliveries.accepted(slow, Answer(status_code=200), at=JUNE + LEASE)
+        await tx.deliveries.accepted([(slow, Answer(status_code=200))], at=JUNE + LEASE)
         await tx.deliveries.put_off(newer, Answer(status_code=500), due=JUNE + 2 * LEASE)
-        await tx.deliveries.accepted(newer, Answer(status_code=201), at=JUNE + 2 * LEASE)
+        await tx.deliveries.accepted([(newer, Answer(status_code=201))], at=JUNE + 2 * LEASE)
 
     delivery = await stored(store)
     assert (delivery.status, delivery.deliver_time) == (DeliveryStatus.DELIVERED, JUNE + LEASE)
@@ -169,7 +170,7 @@ async def test_nothing_is_due_for_a_disabled_endpoint_and_what_waited_has_failed
     await keep(store, a_new_delivery(2), a_new_delivery(1, endpoint=2))
     attempt = await leased(store)
     async with store.transaction() as tx:
-        await tx.deliveries.accepted(attempt, Answer(status_code=204), at=JUNE)
+        await tx.deliveries.accepted([(attempt, Answer(status_code=204))], at=JUNE)
         endpoint = await tx.endpoints.lock(END_1)
         await tx.endpoints.disable(replace(endpoint, disable_time=JUNE), missed_after=0)
         await tx.deliveries.fail_pending(END_1, error="the endpoint is disabled")
@@ -185,7 +186,7 @@ async def test_a_replay_starts_a_new_round_of_the_same_delivery(store: PostgresS
     attempt = await leased(store)
     async with store.transaction() as tx:
         assert await tx.deliveries.replay(FIRST, at=later) is None  # still pending
-        await tx.deliveries.accepted(attempt, Answer(status_code=204), at=JUNE)
+        await tx.deliveries.accepted([(attempt, Answer(status_code=204))], at=JUNE)
         replayed = await tx.deliveries.replay(FIRST, at=later)
 
     assert replayed is not None
@@ -231,7 +232,7 @@ async def test_only_finished_deliveries_are_forgotten(store: PostgresStore) -> N
         attempt = await lease(store, DeliveryId(f"dlv_001_{number:03}"), at=JUNE + timedelta(days=1))
         assert attempt is not None
         async with store.transaction() as tx:
-            await tx.deliveries.accepted(attempt, Answer(status_code=204), at=JUNE + timedelta(days=1))
+            await tx.deliveries.accepted([(attempt, Answer(status_code=204))], at=JUNE + timedelta(days=1))
 
     await store.forget(
         requests_before=JUNE,
@@ -257,7 +258,7 @@ async def test_a_delivery_from_before_there_were_events_has_its_own_body(
 
     assert attempt.payload == (await stored(store)).payload == "{}"
     async with store.transaction() as tx:
-        await tx.deliveries.accepted(attempt, Answer(status_code=204), at=JUNE)
+        await tx.deliveries.accepted([(attempt, Answer(status_code=204))], at=JUNE)
         replayed = await tx.deliveries.replay(FIRST, at=JUNE)
     assert replayed is not None
     assert replayed.payload == "{}"
@@ -278,5 +279,5 @@ async def test_an_endpoint_that_has_only_failed_for_ten_seconds_is_failing_until
     assert await failing(JUNE + SUSPECT_AFTER - TICK) == []
     assert await failing(JUNE + SUSPECT_AFTER) == [END_1]
     async with store.transaction() as tx:
-        await tx.failures.end(END_1)
+        await tx.failures.end([END_1])
     assert await failing(JUNE + SUSPECT_AFTER) == []

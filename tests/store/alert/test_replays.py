@@ -19,7 +19,7 @@ from services.alert.domain.commands import (
     PublishEvent,
     ReplayDeliveries,
 )
-from services.alert.domain.delivery import Answer, Attempt, Delivery, DeliveryStatus
+from services.alert.domain.delivery import Answer, Delivery, DeliveryStatus
 from services.alert.domain.endpoint import DisableReason, WebhookEndpoint, WebhookEndpointId
 from services.alert.domain.errors import WebhookEndpointDisabled, WebhookEndpointNotFound
 from services.alert.domain.event import EventId, EventType, Occurrence
@@ -102,11 +102,10 @@ class Service:
             if delivery.status is DeliveryStatus.PENDING:
                 async with self.store.transaction() as tx:
                     at = self.wall.now()
-                    attempt = await tx.deliveries.lease(delivery.delivery_id, at=at, until=at)
-                    assert isinstance(attempt, Attempt)
+                    (attempt,) = await tx.deliveries.lease([delivery.delivery_id], at=at, until=at)
                     answer = Answer(status_code=status_code)
                     if status_code == 204:
-                        await tx.deliveries.accepted(attempt, answer, at=at)
+                        await tx.deliveries.accepted([(attempt, answer)], at=at)
                     else:
                         await tx.deliveries.give_up(attempt, answer)
 

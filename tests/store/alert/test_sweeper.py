@@ -31,9 +31,8 @@ async def test_what_is_old_is_forgotten_and_what_waits_is_not(
         await tx.responses.store(command, alert)
         await tx.outbox.enqueue(watch_of(alert), key=alert.alert_id)
         await tx.outbox.enqueue(watch_of(alert), key="unheard")
-        attempt = await tx.deliveries.lease(done.delivery_id, at=JUNE, until=JUNE)
-        assert attempt is not None
-        await tx.deliveries.accepted(attempt, Answer(status_code=204), at=JUNE)
+        (attempt,) = await tx.deliveries.lease([done.delivery_id], at=JUNE, until=JUNE)
+        await tx.deliveries.accepted([(attempt, Answer(status_code=204))], at=JUNE)
     async with engine.begin() as connection:
         heard = tables.outbox.update().where(tables.outbox.c.key == alert.alert_id).values(sent_time=JUNE)
         await connection.execute(heard)

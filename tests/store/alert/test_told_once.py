@@ -174,9 +174,8 @@ async def test_nothing_replayed_stays_pending_on_an_endpoint_disabled_meanwhile(
     finished = [DeliveryId(f"dlv_001_{number:03}") for number in range(1, 6)]
     for delivery_id in finished:
         async with store.transaction() as tx:
-            attempt = await tx.deliveries.lease(delivery_id, at=JUNE, until=JUNE)
-            assert attempt is not None
-            await tx.deliveries.accepted(attempt, Answer(status_code=204), at=JUNE)
+            (attempt,) = await tx.deliveries.lease([delivery_id], at=JUNE, until=JUNE)
+            await tx.deliveries.accepted([(attempt, Answer(status_code=204))], at=JUNE)
     deliveries = Deliveries(store=store, courier=Courier(), wall=wall)
     disable = _disable_first()
     doing = [deliveries.replay(_replay(one)) for one in finished]

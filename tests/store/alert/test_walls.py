@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The second wall: what no operation writes, the database refuses too."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,6 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.alert.domain.delivery import DeliveryId
+from services.alert.domain.endpoint import Secret
+from services.alert.domain.errors import WebhookSecretUnreadable
 from services.alert.store import PostgresStore
 from tests.support.alert import JUNE
 from tests.support.alert_store import (
@@ -108,8 +111,14 @@ async def test_an_endpoint_has_one_secret_that_is_for_good(store: PostgresStore)
         async with store.transaction() as tx:
             await tx.endpoints.insert_secret(a_secret_row(3, endpoint))
 
+    endpoint_id = endpoint.webhook_endpoint_id
     async with store.transaction() as tx:
-        both = await tx.endpoints.secrets(endpoint.webhook_endpoint_id, at=JUNE + timedelta(hours=23))
-        one = await tx.endpoints.secrets(endpoint.webhook_endpoint_id, at=JUNE + timedelta(hours=24))
-    assert {secret.secret_id for secret in both} == {"sec_001", "sec_002"}
-    assert [secret.secret_id for secret in one] == ["sec_002"]
+        both = await tx.endpoints.secrets([endpoint_id], at=JUNE + timedelta(hours=23))
+        one = await tx.endpoints.secrets([endpoint_id], at=JUNE + timedelta(hours=24))
+    assert _ids(both[endpoint_id]) == {"sec_001", "sec_002"}
+    assert _ids(one[endpoint_id]) == {"sec_002"}
+
+
+def _ids(secrets: Sequence[Secret] | WebhookSecretUnreadable) -> set[str]:
+    assert not isinstance(secrets, WebhookSecretUnreadable)
+    return {secret.secret_id for secret in secrets}

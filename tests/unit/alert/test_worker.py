@@ -49,7 +49,7 @@ class Queue:
             raise ConnectionError("the database is away")
         return [replace(due, is_mail=due.webhook_endpoint_id in self.mails) for due in self._due]
 
-    async def attempt(self, delivery_id: DeliveryId) -> None:
+    async def attempt(self, delivery_id: DeliveryId) -> bool:
         (leased,) = [due for due in self._due if due.delivery_id == delivery_id]
         self._due.remove(leased)
         self.running.append(delivery_id)
@@ -59,6 +59,7 @@ class Queue:
         self.running.remove(delivery_id)
         if delivery_id == "bad":
             raise RuntimeError("cannot record")
+        return True
 
 
 @asynccontextmanager
