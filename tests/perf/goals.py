@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The performance goals P1 to P22, and how a measured value is compared with them."""
+"""The performance goals P1 to P23, and how a measured value is compared with them."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -117,6 +117,7 @@ PROMISES: Mapping[str, Promise] = {
             Goal(1.1, "× none hangs", "p99"),
         ),
     ),
+    "P23": Promise("debits with 100 alerts on every customer", (_at_least(0.95, "× without alerts"),)),
 }
 
 

@@ -16,6 +16,7 @@ from tests.perf import (
     unary,
     usage,
     usage_reads,
+    watches,
     webhooks,
 )
 from tests.perf.bench import Bench, Scale
@@ -44,6 +45,7 @@ MEASUREMENTS: Mapping[tuple[str, ...], Measurement] = {
     ("P20",): overload.overload,
     ("P21",): seats.named_seats,
     ("P22",): webhooks.crossings_and_hanging_endpoints,
+    ("P23",): watches.alerts_on_everyone,
 }
 
 
