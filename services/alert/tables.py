@@ -49,6 +49,7 @@ alerts = Table(
     Column("rearm_micros", BigInteger),  # NULL: the threshold
     Column("quiet_period", Interval, nullable=False),
     Column("pause_time", DateTime(timezone=True)),
+    Column("has_unique_name", Boolean, nullable=False),  # false: named before names were unique
     schema=SCHEMA,
 )
 

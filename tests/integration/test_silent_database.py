@@ -43,7 +43,7 @@ async def _create_alert(channel: grpc.aio.Channel, request_id: str) -> Any:
     return await AlertServiceStub(channel).CreateAlert(
         alert.CreateAlertRequest(
             request_id=request_id,
-            name="low",
+            name=f"low ({request_id})",
             alert_type=alert.ALERT_TYPE_LOW_BALANCE,
             customer_id="cus_acme",
             credit_type_id="crt_ai",

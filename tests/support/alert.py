@@ -122,14 +122,15 @@ async def an_alert(
     alert: AlertStub,
     *,
     request_id: str = "alert",
-    name: str = "Nearly out of credits",
+    name: str = "",
     customer_id: str = ACME,
     threshold_micros: int = 10_000_000,
 ) -> pb.Alert:
-    """Create a LOW_BALANCE alert."""
+    """Create a LOW_BALANCE alert. Its name contains the request_id, unless that is the usual one."""
+    usual = "Nearly out of credits" if request_id == "alert" else f"Nearly out of credits ({request_id})"
     request = pb.CreateAlertRequest(
         request_id=request_id,
-        name=name,
+        name=name or usual,
         alert_type=pb.ALERT_TYPE_LOW_BALANCE,
         customer_id=customer_id,
         credit_type_id="crt_ai",
@@ -144,7 +145,7 @@ async def a_spend_alert(
     """Create a SPEND alert on the spend of each user_id, or of one of them."""
     request = pb.CreateAlertRequest(
         request_id=request_id,
-        name="Spends much",
+        name="Spends much" if request_id == "alert" else f"Spends much ({request_id})",
         alert_type=pb.ALERT_TYPE_SPEND,
         customer_id=customer_id,
         credit_type_id="crt_ai",

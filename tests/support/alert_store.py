@@ -20,7 +20,7 @@ ACME_ID = CustomerId(ACME)
 def an_alert_row(number: int = 1, *, customer_id: str = ACME, at: datetime = JUNE) -> Alert:
     return Alert(
         alert_id=AlertId(f"alr_{number:03}"),
-        name="Nearly out of credits",
+        name="Nearly out of credits" if number == 1 else f"Nearly out of credits ({number})",
         alert_type=AlertType.LOW_BALANCE,
         customer_id=CustomerId(customer_id),
         credit_type_id=CreditTypeId("crt_ai"),

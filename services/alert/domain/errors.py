@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The faults of Alert, one class per reason in alert.proto."""
 
-from meshkit.errors import FailedPrecondition, NotFound, ResourceExhausted
+from meshkit.errors import AlreadyExists, FailedPrecondition, NotFound, ResourceExhausted
 
 
 class AlertNotFound(NotFound):
@@ -11,6 +11,19 @@ class AlertNotFound(NotFound):
 
     def __init__(self, *, alert_id: str) -> None:
         super().__init__(f"alert {alert_id!r} does not exist; ListAlerts lists all", alert_id=alert_id)
+
+
+class AlertNameTaken(AlreadyExists):
+    """Another alert on the same customer, or on every customer, has the name and is not archived."""
+
+    reason = "ALERT_NAME_TAKEN"
+
+    def __init__(self, *, name: str, alert_id: str) -> None:
+        super().__init__(
+            f"alert {alert_id!r} has the name {name!r} already; choose another one, or archive that alert",
+            name=name,
+            alert_id=alert_id,
+        )
 
 
 class AlertArchived(FailedPrecondition):

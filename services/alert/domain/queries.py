@@ -13,6 +13,7 @@ from services.alert.domain.event import EventType
 class ListAlerts:
     customer_id: CustomerId
     include_archived: bool
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ class Alerts:
     async def create(self, command: CreateAlert) -> Alert:
         """Create an alert. Its state is EVALUATING until the Ledger's first observation.
 
-        Raises TokenRestricted, InvalidFields.
+        Raises TokenRestricted, InvalidFields, AlertNameTaken.
         """
         require_visible(command.customer_id)
         async with self._store.transaction() as tx:
@@ -77,7 +77,7 @@ class Alerts:
             return await tx.alerts.list(query, page)
 
     async def update(self, command: UpdateAlert) -> Alert:
-        """Change an alert. Raises AlertNotFound, AlertArchived, InvalidFields."""
+        """Change an alert. Raises AlertNotFound, AlertArchived, AlertNameTaken, InvalidFields."""
         return await self._change(command, lambda alert: updated(alert, command.changes))
 
     async def pause(self, command: PauseAlert) -> Alert:
@@ -89,7 +89,10 @@ class Alerts:
         return await self._change(command, resumed)
 
     async def archive(self, command: ArchiveAlert) -> Alert:
-        """Archive an alert. Repeating it changes nothing and sends no notice. Raises AlertNotFound."""
+        """Archive an alert, which frees its name. Repeating it changes nothing and sends no notice.
+
+        Raises AlertNotFound.
+        """
         return await self._change(command, lambda alert: archive(alert, at=self._now(alert)))
 
     def _now(self, alert: Alert) -> datetime:

@@ -3,14 +3,16 @@
 
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, and_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from access import current_caller, only_visible
 from meshkit.page import Page
 from meshkit.quantity import Credits
 from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
-from services.alert.domain.errors import AlertNotFound
+from services.alert.domain.errors import AlertNameTaken, AlertNotFound
 from services.alert.domain.queries import ListAlerts
 from services.alert.tables import alerts
 
@@ -30,6 +32,7 @@ _SELECT = select(
     alerts.c.quiet_period,
     alerts.c.pause_time,
 )
+_HAS_UNIQUE_NAME = and_(alerts.c.archive_time.is_(None), alerts.c.has_unique_name)
 
 
 class StoredAlerts:
@@ -39,8 +42,11 @@ class StoredAlerts:
         self._connection = connection
 
     async def insert(self, alert: Alert) -> None:
-        await self._connection.execute(
-            insert(alerts).values(
+        """Raises AlertNameTaken."""
+        await self._require_free(alert)
+        inserted = (
+            insert(alerts)
+            .values(
                 alert_id=alert.alert_id,
                 name=alert.name,
                 alert_type=alert.alert_type.value,
@@ -55,8 +61,16 @@ class StoredAlerts:
                 rearm_micros=alert.rearm.micros,
                 quiet_period=alert.quiet_period,
                 pause_time=alert.pause_time,
+                has_unique_name=True,
             )
+            .on_conflict_do_nothing(
+                index_elements=[alerts.c.customer_id, alerts.c.name], index_where=_HAS_UNIQUE_NAME
+            )
+            .returning(alerts.c.alert_id)
         )
+        if (await self._connection.execute(inserted)).first() is None:
+            await self._require_free(alert)  # a concurrent transaction has inserted the name, and committed
+            raise AssertionError("the name was taken, and is free")
 
     async def find(self, alert_id: AlertId) -> Alert | None:
         """Return an alert, archived or not; None if it does not exist."""
@@ -79,11 +93,12 @@ class StoredAlerts:
         return _from_row(row)
 
     async def save(self, before: Alert, after: Alert) -> None:
-        """Save what has changed in a locked alert."""
+        """Save what has changed in a locked alert. Raises AlertNameTaken."""
+        if after.name != before.name:
+            await self._rename(after)
         saved = update(alerts).where(alerts.c.alert_id == before.alert_id, alerts.c.version == before.version)
         updated = await self._connection.execute(
             saved.values(
-                name=after.name,
                 threshold_micros=after.threshold.micros,
                 version=after.version,
                 archive_time=after.archive_time,
@@ -94,11 +109,34 @@ class StoredAlerts:
         )
         assert updated.rowcount == 1  # the caller has locked it
 
+    async def _rename(self, alert: Alert) -> None:
+        await self._require_free(alert)
+        renamed = update(alerts).where(alerts.c.alert_id == alert.alert_id)
+        try:
+            async with self._connection.begin_nested():
+                await self._connection.execute(renamed.values(name=alert.name, has_unique_name=True))
+        except IntegrityError:
+            await self._require_free(alert)  # a concurrent transaction has taken the name, and committed
+            raise
+
+    async def _require_free(self, alert: Alert) -> None:
+        """Raise AlertNameTaken if another alert has the name, also one from before names were unique."""
+        wanted = select(alerts.c.alert_id).where(
+            alerts.c.customer_id == alert.customer_id,
+            alerts.c.name == alert.name,
+            alerts.c.archive_time.is_(None),
+            alerts.c.alert_id != alert.alert_id,
+        )
+        if (holder := (await self._connection.execute(wanted.limit(1))).scalar()) is not None:
+            raise AlertNameTaken(name=alert.name, alert_id=holder)
+
     async def list(self, query: ListAlerts, page: Page) -> list[Alert]:
         """Return a page in order of creation, and one row more if there is one."""
         wanted = only_visible(_SELECT, alerts.c.customer_id).order_by(alerts.c.alert_id).limit(page.size + 1)
         if query.customer_id:
             wanted = wanted.where(alerts.c.customer_id == query.customer_id)
+        if query.name:
+            wanted = wanted.where(alerts.c.name == query.name)
         if not query.include_archived:
             wanted = wanted.where(alerts.c.archive_time.is_(None))
         if page.after is not None:

@@ -233,6 +233,7 @@ def list_from_wire(request: pb.ListAlertsRequest) -> tuple[ListAlerts, Page]:
     query = ListAlerts(
         customer_id=CustomerId(fields.text("customer_id", request.customer_id, required=False)),
         include_archived=request.include_archived,
+        name=fields.text("name", request.name, required=False),
     )
     page = page_from_wire(fields, request, _list_filters(query))
     fields.check()
@@ -296,6 +297,7 @@ def _list_filters(query: ListAlerts) -> dict[str, str]:
         "list": "alerts",
         "customer_id": query.customer_id,
         "include_archived": str(query.include_archived),
+        "name": query.name,
     }
 
 

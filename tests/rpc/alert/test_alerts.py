@@ -199,7 +199,9 @@ async def test_all_bad_fields_of_a_new_alert_are_named(
 
 async def test_thresholds_begin_at_zero_left_and_at_a_millionth_spent(alert: AlertStub) -> None:
     nothing_left = await alert.CreateAlert(a_request(threshold_micros=0))
-    anything_spent = await alert.CreateAlert(a_spend_request(request_id="r2", threshold_micros=1))
+    anything_spent = await alert.CreateAlert(
+        a_spend_request(request_id="r2", name="Spends", threshold_micros=1)
+    )
 
     assert nothing_left.alert.threshold_micros == 0
     assert anything_spent.alert.threshold_micros == 1
@@ -329,7 +331,7 @@ async def test_a_spend_alarm_ends_below_the_threshold_and_at_nothing_at_the_late
 async def test_an_alarm_never_ends_on_the_side_where_it_begins(alert: AlertStub) -> None:
     await alert.CreateAlert(a_request(rearm_micros=10_000_000))
     await alert.CreateAlert(
-        a_spend_request(request_id="r2", threshold_micros=10_000_000, rearm_micros=10_000_000)
+        a_spend_request(request_id="r2", name="Spends", threshold_micros=10_000_000, rearm_micros=10_000_000)
     )
     for request in (
         a_request(request_id="r3", rearm_micros=9_999_999),

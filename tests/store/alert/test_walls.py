@@ -31,6 +31,7 @@ from tests.support.alert_store import (
     [
         "UPDATE alert.alerts SET threshold_micros = -1",
         "UPDATE alert.alerts SET name = ''",
+        'INSERT INTO alert.alerts SELECT (jsonb_populate_record(a, \'{"alert_id": "alr_x"}\')).* FROM alert.alerts a',
         "UPDATE alert.alerts SET group_key = 'user_id'",
         "UPDATE alert.alerts SET group_value = 'u1'",
         "UPDATE alert.alerts SET alert_type = 'SPEND'",

@@ -148,7 +148,9 @@ class AlertServiceServicer:
     """
 
     def CreateAlert(self, request, context):
-        """Starts to watch a threshold, and notifies the Ledger. Idempotent by request_id.
+        """Starts to watch a threshold, and notifies the Ledger. Idempotent by request_id. Errors: ALERT_NAME_TAKEN
+        (ALREADY_EXISTS) if an alert that is not archived has the name and is on the same customer, or both are on every
+        customer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -162,7 +164,7 @@ class AlertServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListAlerts(self, request, context):
-        """Lists alerts in order of creation; archived ones only on request.
+        """Lists alerts in order of creation; archived ones only on request. Several archived ones may have the same name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -172,7 +174,7 @@ class AlertServiceServicer:
         """Changes an alert's name, threshold, rearm level or quiet period; what is left out stays. A changed threshold or
         rearm level is observed anew: at once for an alert on one customer; for an alert on every customer or on each value,
         when the value next changes. Idempotent by request_id. Errors: ALERT_NOT_FOUND (NOT_FOUND); ALERT_ARCHIVED
-        (FAILED_PRECONDITION).
+        (FAILED_PRECONDITION); ALERT_NAME_TAKEN (ALREADY_EXISTS), as of CreateAlert.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -196,7 +198,8 @@ class AlertServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ArchiveAlert(self, request, context):
-        """Stops watching, and notifies the Ledger. Idempotent by request_id; archiving it again changes nothing.
+        """Stops watching for good, frees the name, and notifies the Ledger. Idempotent by request_id; archiving it again changes
+        nothing.
         Errors: ALERT_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -38,16 +38,19 @@ class AlertServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AlertServiceAsyncStub: ...
     CreateAlert: _grpc.UnaryUnaryMultiCallable[_alert_pb2.CreateAlertRequest, _alert_pb2.CreateAlertResponse]
-    """Starts to watch a threshold, and notifies the Ledger. Idempotent by request_id."""
+    """Starts to watch a threshold, and notifies the Ledger. Idempotent by request_id. Errors: ALERT_NAME_TAKEN
+    (ALREADY_EXISTS) if an alert that is not archived has the name and is on the same customer, or both are on every
+    customer.
+    """
     GetAlert: _grpc.UnaryUnaryMultiCallable[_alert_pb2.GetAlertRequest, _alert_pb2.GetAlertResponse]
     """Returns one alert. Errors: ALERT_NOT_FOUND (NOT_FOUND)."""
     ListAlerts: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ListAlertsRequest, _alert_pb2.ListAlertsResponse]
-    """Lists alerts in order of creation; archived ones only on request."""
+    """Lists alerts in order of creation; archived ones only on request. Several archived ones may have the same name."""
     UpdateAlert: _grpc.UnaryUnaryMultiCallable[_alert_pb2.UpdateAlertRequest, _alert_pb2.UpdateAlertResponse]
     """Changes an alert's name, threshold, rearm level or quiet period; what is left out stays. A changed threshold or
     rearm level is observed anew: at once for an alert on one customer; for an alert on every customer or on each value,
     when the value next changes. Idempotent by request_id. Errors: ALERT_NOT_FOUND (NOT_FOUND); ALERT_ARCHIVED
-    (FAILED_PRECONDITION).
+    (FAILED_PRECONDITION); ALERT_NAME_TAKEN (ALREADY_EXISTS), as of CreateAlert.
     """
     PauseAlert: _grpc.UnaryUnaryMultiCallable[_alert_pb2.PauseAlertRequest, _alert_pb2.PauseAlertResponse]
     """Watches nothing until ResumeAlert; states stay as they are, and nothing is notified. Idempotent by request_id;
@@ -59,7 +62,8 @@ class AlertServiceStub:
     Errors: ALERT_NOT_FOUND (NOT_FOUND); ALERT_ARCHIVED (FAILED_PRECONDITION).
     """
     ArchiveAlert: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ArchiveAlertRequest, _alert_pb2.ArchiveAlertResponse]
-    """Stops watching, and notifies the Ledger. Idempotent by request_id; archiving it again changes nothing.
+    """Stops watching for good, frees the name, and notifies the Ledger. Idempotent by request_id; archiving it again changes
+    nothing.
     Errors: ALERT_NOT_FOUND (NOT_FOUND).
     """
     ResendAlert: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ResendAlertRequest, _alert_pb2.ResendAlertResponse]
@@ -136,16 +140,19 @@ class AlertServiceAsyncStub(AlertServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateAlert: _aio.UnaryUnaryMultiCallable[_alert_pb2.CreateAlertRequest, _alert_pb2.CreateAlertResponse]  # type: ignore[assignment]
-    """Starts to watch a threshold, and notifies the Ledger. Idempotent by request_id."""
+    """Starts to watch a threshold, and notifies the Ledger. Idempotent by request_id. Errors: ALERT_NAME_TAKEN
+    (ALREADY_EXISTS) if an alert that is not archived has the name and is on the same customer, or both are on every
+    customer.
+    """
     GetAlert: _aio.UnaryUnaryMultiCallable[_alert_pb2.GetAlertRequest, _alert_pb2.GetAlertResponse]  # type: ignore[assignment]
     """Returns one alert. Errors: ALERT_NOT_FOUND (NOT_FOUND)."""
     ListAlerts: _aio.UnaryUnaryMultiCallable[_alert_pb2.ListAlertsRequest, _alert_pb2.ListAlertsResponse]  # type: ignore[assignment]
-    """Lists alerts in order of creation; archived ones only on request."""
+    """Lists alerts in order of creation; archived ones only on request. Several archived ones may have the same name."""
     UpdateAlert: _aio.UnaryUnaryMultiCallable[_alert_pb2.UpdateAlertRequest, _alert_pb2.UpdateAlertResponse]  # type: ignore[assignment]
     """Changes an alert's name, threshold, rearm level or quiet period; what is left out stays. A changed threshold or
     rearm level is observed anew: at once for an alert on one customer; for an alert on every customer or on each value,
     when the value next changes. Idempotent by request_id. Errors: ALERT_NOT_FOUND (NOT_FOUND); ALERT_ARCHIVED
-    (FAILED_PRECONDITION).
+    (FAILED_PRECONDITION); ALERT_NAME_TAKEN (ALREADY_EXISTS), as of CreateAlert.
     """
     PauseAlert: _aio.UnaryUnaryMultiCallable[_alert_pb2.PauseAlertRequest, _alert_pb2.PauseAlertResponse]  # type: ignore[assignment]
     """Watches nothing until ResumeAlert; states stay as they are, and nothing is notified. Idempotent by request_id;
@@ -157,7 +164,8 @@ class AlertServiceAsyncStub(AlertServiceStub):
     Errors: ALERT_NOT_FOUND (NOT_FOUND); ALERT_ARCHIVED (FAILED_PRECONDITION).
     """
     ArchiveAlert: _aio.UnaryUnaryMultiCallable[_alert_pb2.ArchiveAlertRequest, _alert_pb2.ArchiveAlertResponse]  # type: ignore[assignment]
-    """Stops watching, and notifies the Ledger. Idempotent by request_id; archiving it again changes nothing.
+    """Stops watching for good, frees the name, and notifies the Ledger. Idempotent by request_id; archiving it again changes
+    nothing.
     Errors: ALERT_NOT_FOUND (NOT_FOUND).
     """
     ResendAlert: _aio.UnaryUnaryMultiCallable[_alert_pb2.ResendAlertRequest, _alert_pb2.ResendAlertResponse]  # type: ignore[assignment]
@@ -237,7 +245,10 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _alert_pb2.CreateAlertRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.CreateAlertResponse, _abc.Awaitable[_alert_pb2.CreateAlertResponse]]:
-        """Starts to watch a threshold, and notifies the Ledger. Idempotent by request_id."""
+        """Starts to watch a threshold, and notifies the Ledger. Idempotent by request_id. Errors: ALERT_NAME_TAKEN
+        (ALREADY_EXISTS) if an alert that is not archived has the name and is on the same customer, or both are on every
+        customer.
+        """
 
     @_abc_1.abstractmethod
     def GetAlert(
@@ -253,7 +264,7 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _alert_pb2.ListAlertsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.ListAlertsResponse, _abc.Awaitable[_alert_pb2.ListAlertsResponse]]:
-        """Lists alerts in order of creation; archived ones only on request."""
+        """Lists alerts in order of creation; archived ones only on request. Several archived ones may have the same name."""
 
     @_abc_1.abstractmethod
     def UpdateAlert(
@@ -264,7 +275,7 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         """Changes an alert's name, threshold, rearm level or quiet period; what is left out stays. A changed threshold or
         rearm level is observed anew: at once for an alert on one customer; for an alert on every customer or on each value,
         when the value next changes. Idempotent by request_id. Errors: ALERT_NOT_FOUND (NOT_FOUND); ALERT_ARCHIVED
-        (FAILED_PRECONDITION).
+        (FAILED_PRECONDITION); ALERT_NAME_TAKEN (ALREADY_EXISTS), as of CreateAlert.
         """
 
     @_abc_1.abstractmethod
@@ -294,7 +305,8 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _alert_pb2.ArchiveAlertRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.ArchiveAlertResponse, _abc.Awaitable[_alert_pb2.ArchiveAlertResponse]]:
-        """Stops watching, and notifies the Ledger. Idempotent by request_id; archiving it again changes nothing.
+        """Stops watching for good, frees the name, and notifies the Ledger. Idempotent by request_id; archiving it again changes
+        nothing.
         Errors: ALERT_NOT_FOUND (NOT_FOUND).
         """
 
