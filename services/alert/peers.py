@@ -15,6 +15,7 @@ from services.alert.domain.notices import WatchChanged
 _KINDS: Final = {
     AlertType.LOW_BALANCE: pb.WATCH_KIND_LOW_BALANCE,
     AlertType.SPEND: pb.WATCH_KIND_SPEND,
+    AlertType.LOW_PERCENTAGE: pb.WATCH_KIND_LOW_PERCENTAGE,
 }
 
 

@@ -9,7 +9,16 @@ from tests.support.postgres import Databases
 
 # Small tables that every shard holds in full: names of customers, copies of the catalog, infrastructure.
 REFERENCE_TABLES = {
-    *("customer_aliases", "rate_cards", "rates", "products", "metrics", "watches", "watch_sweeps"),
+    *(
+        "customer_aliases",
+        "rate_cards",
+        "rates",
+        "products",
+        "metrics",
+        "watches",
+        "more_watches",
+        "watch_sweeps",
+    ),
     *("alembic_version", "sandbox_clock", "epochs", "request_slots", "chores"),
     # Of no customer yet: distributed by the name that one will have.
     "unattached_events",

@@ -199,6 +199,21 @@ async def test_a_watch_set_at_one_replica_is_crossed_at_the_other(
     }
 
 
+async def test_a_percentage_watched_at_one_replica_is_crossed_at_the_other(
+    replicas: Replicas, alert: RecordingAlert
+) -> None:
+    first, second = replicas
+    await _know(first, second)
+    await first.watch(0, watch_kind=apb.WATCH_KIND_LOW_PERCENTAGE, threshold_micros=25_000_000)
+    assert [one.in_alarm for one in await alert.until_heard(1)] == [False]
+
+    await second.debit(299, user="ann")
+    await second.debit(1, user="ann")
+
+    heard = (await alert.until_heard(2))[1:]
+    assert [(one.in_alarm, one.value_micros) for one in heard] == [(True, 25_000_000)]
+
+
 async def test_seats_added_at_one_replica_are_credits_at_the_other(replicas: Replicas) -> None:
     first, second = replicas
     await _know(first, second)

@@ -4,7 +4,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import NewType
+from typing import Final, NewType
 
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.quantity import INT64_MAX, Credits
@@ -24,10 +24,20 @@ NOT_QUIET = timedelta(0)
 
 
 class AlertType(Enum):
-    """LOW_BALANCE: credits left ≤ threshold. SPEND: spend of a group value in the billing period ≥ threshold."""
+    """What is watched, and how it is compared with the threshold.
+
+    LOW_BALANCE: credits left ≤. SPEND: spend of a group value in the billing period ≥. LOW_PERCENTAGE: credits left, in
+    percent of what the pool was granted for its present period ≤.
+    """
 
     LOW_BALANCE = "LOW_BALANCE"
     SPEND = "SPEND"
+    LOW_PERCENTAGE = "LOW_PERCENTAGE"
+
+
+# In alarm at or below the threshold; the others at or above it.
+LOW: Final = frozenset({AlertType.LOW_BALANCE, AlertType.LOW_PERCENTAGE})
+PERCENT: Final = 1_000_000  # one percent, as threshold and value of a LOW_PERCENTAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +45,8 @@ class Alert:
     """A rule. version: grows with every change of what is watched; group_key: set for SPEND only.
 
     An empty customer_id watches every customer; an empty group_value watches each value separately.
-    rearm: an alarm ends beyond it. quiet_period: at most one notification in it, per customer and group value.
+    threshold, rearm: of a LOW_PERCENTAGE, millionths of a percent. rearm: an alarm ends beyond it.
+    quiet_period: at most one notification in it, per customer and group value.
     pause_time: since when nothing is watched; None: it is watched.
     """
 
@@ -80,22 +91,36 @@ class AlertChanges:
 NOTHING_CHANGES = AlertChanges(name=None, threshold=None, rearm=None, quiet_period=None)
 
 
+def wrong_threshold(alert_type: AlertType, threshold: Credits) -> str | None:
+    """Return what is wrong with a threshold that is not negative; None: nothing."""
+    match alert_type:
+        case AlertType.LOW_BALANCE:
+            return None
+        case AlertType.SPEND:
+            return None if threshold else "must be above 0"
+        case AlertType.LOW_PERCENTAGE:
+            is_percentage = 0 < threshold.micros <= 100 * PERCENT and threshold.micros % (PERCENT // 100) == 0
+            wrong = "must be above 0 % and at most 100 %, in hundredths of a percent: 20 % is 20000000"
+            return None if is_percentage else wrong
+
+
 def rearm_of(alert_type: AlertType, threshold: Credits, wanted: Credits | None) -> Credits:
     """Return the level beyond which an alarm ends.
 
-    wanted: None: 5 % of the threshold, and at least one credit, away from it; a spend alarm ends at 0 at the latest.
-    Raises InvalidFields if the alarm could end before it begins, or never.
+    wanted: None: 5 % of the threshold, and at least one credit if it is in credits, away from it; an alarm at or above
+    the threshold ends at 0 at the latest. Raises InvalidFields if the alarm could end before it begins, or never.
     Source: services/alert/README.md, "Alerts and their states".
     """
-    distance = max(threshold.micros * REARM_PERCENT // 100, REARM_DISTANCE_MIN.micros)
-    match alert_type:
-        case AlertType.LOW_BALANCE:
-            rearm = Credits(min(threshold.micros + distance, INT64_MAX)) if wanted is None else wanted
-            wrong = "must be at or above threshold_micros" if rearm < threshold else None
-        case AlertType.SPEND:
-            rearm = Credits(max(threshold.micros - distance, 1)) if wanted is None else wanted
-            is_between = 0 < rearm.micros <= threshold.micros
-            wrong = None if is_between else "must be above 0, and at or below threshold_micros"
+    distance = threshold.micros * REARM_PERCENT // 100
+    if alert_type is not AlertType.LOW_PERCENTAGE:
+        distance = max(distance, REARM_DISTANCE_MIN.micros)
+    if alert_type in LOW:
+        rearm = Credits(min(threshold.micros + distance, INT64_MAX)) if wanted is None else wanted
+        wrong = "must be at or above threshold_micros" if rearm < threshold else None
+    else:
+        rearm = Credits(max(threshold.micros - distance, 1)) if wanted is None else wanted
+        is_between = 0 < rearm.micros <= threshold.micros
+        wrong = None if is_between else "must be above 0, and at or below threshold_micros"
     if wrong is not None:
         raise InvalidFields([FieldViolation("rearm_micros", wrong)])
     return rearm
@@ -108,6 +133,9 @@ def updated(alert: Alert, changes: AlertChanges) -> Alert:
     """
     refuse_archived(alert)
     threshold = alert.threshold if changes.threshold is None else changes.threshold
+    wrong = wrong_threshold(alert.alert_type, threshold)
+    if wrong is not None:
+        raise InvalidFields([FieldViolation("threshold_micros", wrong)])
     kept = alert.rearm if threshold == alert.threshold else None
     rearm = rearm_of(alert.alert_type, threshold, kept if changes.rearm is None else changes.rearm)
     changed = replace(

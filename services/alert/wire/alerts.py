@@ -21,6 +21,7 @@ from services.alert.domain.alert import (
     AlertType,
     CreditTypeId,
     CustomerId,
+    wrong_threshold,
 )
 from services.alert.domain.commands import (
     ArchiveAlert,
@@ -35,14 +36,12 @@ from services.alert.domain.queries import ListAlerts, ListStatuses
 from services.alert.domain.status import AlertState, AlertStatus
 from services.alert.wire.crossings import GROUP_VALUE_LENGTH_MAX
 
-_TYPES: Final[dict[int, AlertType]] = {
-    pb.ALERT_TYPE_LOW_BALANCE: AlertType.LOW_BALANCE,
-    pb.ALERT_TYPE_SPEND: AlertType.SPEND,
-}
 _TYPES_TO_WIRE: Final = {
     AlertType.LOW_BALANCE: pb.ALERT_TYPE_LOW_BALANCE,
     AlertType.SPEND: pb.ALERT_TYPE_SPEND,
+    AlertType.LOW_PERCENTAGE: pb.ALERT_TYPE_LOW_PERCENTAGE,
 }
+_TYPES: Final[dict[int, AlertType]] = {value: one for one, value in _TYPES_TO_WIRE.items()}
 _STATES_TO_WIRE: Final = {
     AlertState.EVALUATING: pb.ALERT_STATE_EVALUATING,
     AlertState.OK: pb.ALERT_STATE_OK,
@@ -56,7 +55,9 @@ _CUSTOMER_ID: Final = r"cus_[A-Za-z0-9_-]+"
 def create_from_wire(request: pb.CreateAlertRequest) -> CreateAlert:
     fields = Fields()
     alert_type = fields.choice("alert_type", request.alert_type, _TYPES)
-    _check_what_is_watched(fields, request)
+    threshold = Credits(fields.micros("threshold_micros", request.threshold_micros))
+    if request.alert_type in _TYPES:
+        _check_what_is_watched(fields, request, alert_type)
     command = CreateAlert(
         request_id=fields.request_id(request.request_id),
         fingerprint=fingerprint("CreateAlert", request),
@@ -66,7 +67,7 @@ def create_from_wire(request: pb.CreateAlertRequest) -> CreateAlert:
             fields.text("customer_id", request.customer_id, required=False, pattern=_CUSTOMER_ID)
         ),
         credit_type_id=CreditTypeId(fields.text("credit_type_id", request.credit_type_id)),
-        threshold=Credits(request.threshold_micros),
+        threshold=threshold,
         group_key=request.group_key,
         group_value=request.group_value,
         rearm=_optional_credits(fields, request, "rearm_micros"),
@@ -148,17 +149,17 @@ def resume_to_wire(alert: Alert) -> pb.ResumeAlertResponse:
     return pb.ResumeAlertResponse(alert=alert_to_wire(alert))
 
 
-def _check_what_is_watched(fields: Fields, request: pb.CreateAlertRequest) -> None:
-    if request.alert_type == pb.ALERT_TYPE_SPEND:
-        fields.micros("threshold_micros", request.threshold_micros, minimum=1)
+def _check_what_is_watched(fields: Fields, request: pb.CreateAlertRequest, alert_type: AlertType) -> None:
+    wrong = wrong_threshold(alert_type, Credits(request.threshold_micros))
+    if wrong is not None and request.threshold_micros >= 0:
+        fields.add("threshold_micros", wrong)
+    if alert_type is AlertType.SPEND:
         fields.text("group_key", request.group_key, max_length=_GROUP_KEY_LENGTH_MAX)
         fields.text("group_value", request.group_value, required=False)
-        return
-    fields.micros("threshold_micros", request.threshold_micros)
-    if request.alert_type == pb.ALERT_TYPE_LOW_BALANCE:
+    else:
         for field in ("group_key", "group_value"):
             if getattr(request, field):
-                fields.add(field, "is for SPEND alerts only")
+                fields.add(field, "is for SPEND alerts only; leave it out")
 
 
 def create_to_wire(alert: Alert) -> pb.CreateAlertResponse:

@@ -18,6 +18,7 @@ from services.ledger.domain.errors import CustomerNotFound, product_fixed, rates
 from services.ledger.domain.rating.rate import Rate
 from services.ledger.store.audit import Audit
 from services.ledger.store.connection import Connection
+from services.ledger.store.credits.rows import watch_table
 from services.ledger.store.credits.slots import named_seats_to_row
 from services.ledger.store.formats import EDITION, ROLLOVER
 from services.ledger.store.gate.standings import USAGE_ANCHOR
@@ -270,14 +271,15 @@ class Copies:
 
     async def keep_watch(self, update: WatchUpdate) -> int:
         watch = update.watch
-        await self._check_version(watch.version, "watches", alert_id=watch.alert_id)
+        table = watch_table(watch.kind)
+        await self._check_version(watch.version, table, alert_id=watch.alert_id)
         written = await self._connection.execute(
-            "INSERT INTO ledger.watches (alert_id, version, is_active, kind, customer_id, credit_type_id,"
+            f"INSERT INTO ledger.{table} AS known (alert_id, version, is_active, kind, customer_id, credit_type_id,"
             " threshold_micros, rearm_micros, group_key, group_value)"
             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
             " ON CONFLICT (alert_id) DO UPDATE SET version = $2, is_active = $3, kind = $4, customer_id = $5,"
             " credit_type_id = $6, threshold_micros = $7, rearm_micros = $8, group_key = $9, group_value = $10"
-            " WHERE watches.version < $2",
+            " WHERE known.version < $2",
             watch.alert_id,
             watch.version,
             update.is_active,
@@ -294,7 +296,7 @@ class Copies:
             await self._begin_epoch()
         else:
             await self.outdate(watch.customer_id)
-        return await self._version("watches", alert_id=watch.alert_id)
+        return await self._version(table, alert_id=watch.alert_id)
 
     async def outdate(self, customer_id: CustomerId) -> None:
         """Invalidate decisions on cached data of a customer. The customer must be locked."""

@@ -11,13 +11,13 @@ from services.ledger.domain.errors import CopyNotFound
 from services.ledger.store.audit import Audit
 from services.ledger.store.connection import Connection
 
-# Where the copy of each kind is, and by which column its id finds it.
-_TABLES: Final[Mapping[CopyKind, tuple[str, str]]] = {
-    CopyKind.CUSTOMER: ("customers", "customer_id"),
-    CopyKind.PRODUCT: ("products", "product_id"),
-    CopyKind.RATE_CARD: ("rate_cards", "rate_card_id"),
-    CopyKind.CONTRACT: ("contracts", "contract_id"),
-    CopyKind.WATCH: ("watches", "alert_id"),
+# Where a copy of each kind may be, and by which column its id finds it.
+_TABLES: Final[Mapping[CopyKind, tuple[tuple[str, ...], str]]] = {
+    CopyKind.CUSTOMER: (("customers",), "customer_id"),
+    CopyKind.PRODUCT: (("products",), "product_id"),
+    CopyKind.RATE_CARD: (("rate_cards",), "rate_card_id"),
+    CopyKind.CONTRACT: (("contracts",), "contract_id"),
+    CopyKind.WATCH: (("watches", "more_watches"), "alert_id"),
 }
 
 
@@ -59,16 +59,18 @@ class CopyRepairs:
 
     async def set_version_back(self, command: RepairCopy) -> int:
         """Set the version of a copy to the lowest; returns what it was. Raises CopyNotFound."""
-        table, column = _TABLES[command.kind]
+        tables, column = _TABLES[command.kind]
         of_customer = " AND customer_id = $2" if command.kind is CopyKind.CONTRACT else ""
         key = (command.copy_id, command.customer_id) if of_customer else (command.copy_id,)
-        before: int | None = await self._connection.fetchval(
-            f"SELECT version FROM ledger.{table} WHERE {column} = $1{of_customer} FOR UPDATE", *key
-        )
-        if before is None:
-            raise CopyNotFound(copy_kind=command.kind.value, copy_id=command.copy_id)
-        await self._connection.execute(
-            f"UPDATE ledger.{table} SET version = {VERSION_AFTER_REPAIR} WHERE {column} = $1{of_customer}",
-            *key,
-        )
-        return before
+        for table in tables:
+            before: int | None = await self._connection.fetchval(
+                f"SELECT version FROM ledger.{table} WHERE {column} = $1{of_customer} FOR UPDATE", *key
+            )
+            if before is not None:
+                await self._connection.execute(
+                    f"UPDATE ledger.{table} SET version = {VERSION_AFTER_REPAIR}"
+                    f" WHERE {column} = $1{of_customer}",
+                    *key,
+                )
+                return before
+        raise CopyNotFound(copy_kind=command.kind.value, copy_id=command.copy_id)

@@ -10,7 +10,13 @@ from services.ledger.domain.crossings.sweep import Sweep, SweptPage
 from services.ledger.domain.crossings.watch import WatchKind
 from services.ledger.domain.gate.spend_cap import GroupValue
 from services.ledger.store.connection import Connection
-from services.ledger.store.credits.rows import watch_from_row
+from services.ledger.store.credits.rows import (
+    ACTIVE_WATCHES,
+    IS_OPEN_GRANT,
+    WATCH_COLUMNS,
+    prefixed,
+    watch_from_row,
+)
 
 _CUSTOMERS: Final = """
     SELECT customer_id, credit_type_id FROM ledger.pools
@@ -38,6 +44,22 @@ _LOW: Final = f"""
             AND (g.expire_time IS NULL OR g.expire_time > $7)
     )
 """
+# As Account.included, and rounded as measures.percentage_left.
+_LOW_PERCENTAGE: Final = f"""
+    {_PAGE}, balances AS (
+        SELECT p.customer_id,
+            sum(g.granted_micros - g.captured_micros - g.expired_micros - g.voided_micros) AS remaining_micros,
+            sum(g.granted_micros - g.voided_micros) FILTER (WHERE g.kind = 'INCLUDED' AND NOT g.is_closed)
+                AS included_micros
+        FROM page p JOIN ledger.grants g USING (customer_id, credit_type_id)
+        WHERE g.slot_id IS NULL AND ({IS_OPEN_GRANT}) AND g.effective_time <= $7
+            AND (g.expire_time IS NULL OR g.expire_time > $7)
+        GROUP BY p.customer_id
+    )
+    SELECT customer_id, NULL AS group_value FROM ended
+    UNION SELECT customer_id, NULL FROM balances
+    WHERE included_micros > 0 AND remaining_micros * 100 * 1000000 <= $6::numeric * included_micros
+"""
 _HIGH: Final = f"""
     {_PAGE}
     SELECT customer_id, group_value FROM ended
@@ -55,11 +77,10 @@ class WatchSweeps:
     async def next(self) -> Sweep | None:
         """Return a sweep that is not done; None if there is none."""
         row = await self._connection.fetchrow(
-            "SELECT w.alert_id, w.version, w.kind, w.customer_id, w.credit_type_id, w.threshold_micros,"
-            " w.rearm_micros, w.group_key, w.group_value,"
+            f"SELECT {prefixed('w', WATCH_COLUMNS)},"
             " CASE WHEN s.version = w.version THEN s.swept_to ELSE '' END AS swept_to"
-            " FROM ledger.watches w LEFT JOIN ledger.watch_sweeps s USING (alert_id)"
-            " WHERE w.is_active AND w.customer_id IS NULL AND (s.version = w.version AND s.is_done) IS NOT TRUE"
+            f" FROM {ACTIVE_WATCHES} w LEFT JOIN ledger.watch_sweeps s USING (alert_id)"
+            " WHERE w.customer_id IS NULL AND (s.version = w.version AND s.is_done) IS NOT TRUE"
             " ORDER BY w.alert_id LIMIT 1"
         )
         return None if row is None else Sweep(watch_from_row(row), row["swept_to"])
@@ -72,11 +93,14 @@ class WatchSweeps:
             f"SELECT max(customer_id) FROM ({_CUSTOMERS}) AS page", *of_page
         )
         about = (*of_page, watch.alert_id, watch.version)
-        if watch.kind is WatchKind.SPEND:
-            of_watch = (watch.threshold.micros, watch.group_key, watch.group_value)
-            rows = await self._connection.fetch(_HIGH, *about, *of_watch)
-        else:
-            rows = await self._connection.fetch(_LOW, *about, watch.threshold.micros, at)
+        match watch.kind:
+            case WatchKind.SPEND:
+                of_watch = (watch.threshold.micros, watch.group_key, watch.group_value)
+                rows = await self._connection.fetch(_HIGH, *about, *of_watch)
+            case WatchKind.LOW_PERCENTAGE:
+                rows = await self._connection.fetch(_LOW_PERCENTAGE, *about, watch.threshold.micros, at)
+            case _:
+                rows = await self._connection.fetch(_LOW, *about, watch.threshold.micros, at)
         found: dict[CustomerId, set[GroupValue]] = defaultdict(set)
         for row in rows:
             values = found[row["customer_id"]]

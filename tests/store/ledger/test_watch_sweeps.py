@@ -2,6 +2,7 @@
 """A new watch on every customer is observed page by page, and goes on where a replica that died had come to."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -97,3 +98,21 @@ async def test_a_pool_far_from_the_threshold_is_not_read(books: Books, sweeping:
 
     assert (await page_after(books, sweep)).found == {}
     assert (await page_after(books, Sweep(sweep.watch, ACME))).found == {GLOBEX: frozenset()}
+
+
+async def test_a_new_percentage_finds_the_pools_that_are_at_it(
+    books: Books, sweeping: WatchSweeping, sql: Sql
+) -> None:
+    await books.debit(320)
+    low = replace(
+        watch(0), kind=WatchKind.LOW_PERCENTAGE, threshold=Credits(20_000_000), rearm=Credits(20_000_000)
+    )
+    just_not = replace(low, alert_id="alr_0", threshold=Credits(19_999_999), rearm=Credits(19_999_999))
+    for one in (low, just_not):
+        await books.copies.watch_threshold(WatchUpdate(watch=one, is_active=True))
+        sweep = await books.store.run(lambda tx: tx.watch_sweeps.next())
+        assert sweep is not None
+        assert (await page_after(books, sweep)).found == ({ACME: frozenset()} if one is low else {})
+        await sweeping.run()
+
+    assert await told(sql) == [ACME]

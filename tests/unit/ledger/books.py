@@ -480,14 +480,12 @@ class Books:
         """Return the account with what remains in the other grants, or with less if no crossing depends on it."""
         time = account.time_at(at)
         others = [
-            grant.remaining.micros
+            grant
             for grant in self.stored.grants.values()
-            if grant.grant_id not in account.grants and grant.is_active(time)
+            if grant.grant_id not in account.grants and grant.is_active(time) and _is_open(grant)
         ]
-        sample, exact = Credits(sum(others[:SAMPLE_SIZE])), Credits(sum(others))
-        return replace(
-            account, unread=exact if alarm.depends_on_balance(account, at_least=sample) else sample
-        )
+        sample, exact = (_with_sums(account, grants) for grants in (others[:SAMPLE_SIZE], others))
+        return exact if alarm.depends_on_balance(account, at_least=sample.unread) else sample
 
     def _watched_values(self) -> Iterator[GroupValue]:
         for watch in self.stored.watches:
@@ -508,6 +506,7 @@ class Books:
         self.stored = replace(
             after.as_saved(version=after.version + 1),
             unread=Credits(0),
+            unread_included=Credits(0),
             grants={**self.stored.grants, **after.grants},
             holds={**self.stored.holds, **after.holds},
             spends={**self.stored.spends, **after.spends},
@@ -582,3 +581,11 @@ def with_free_credits(sources: DueSources, account: Account, *, at: datetime) ->
                 )
             )
     return replace(sources, free=tuple(found))
+
+
+def _with_sums(account: Account, unread: Sequence[Grant]) -> Account:
+    return replace(
+        account,
+        unread=Credits(sum(grant.remaining.micros for grant in unread)),
+        unread_included=Credits(sum(grant.included.micros for grant in unread)),
+    )

@@ -2,6 +2,7 @@
 """Domain objects of the Ledger, with a default for whatever a test does not care about. Amounts are whole credits."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,7 +30,7 @@ from services.ledger.domain.credits.schedule import (
     Rollover,
     Schedule,
 )
-from services.ledger.domain.crossings.watch import Watch, WatchKind
+from services.ledger.domain.crossings.watch import PERCENT, Watch, WatchKind
 from services.ledger.domain.gate.decision import Amount, Ask, Entitlement
 from services.ledger.domain.gate.spend_cap import (
     CapOwner,
@@ -286,6 +287,23 @@ def a_balance_watch(
         rearm=Credits.of(threshold if rearm is None else rearm),
         group_key="",
         group_value="",
+    )
+
+
+def a_percentage_watch(
+    percent: int,
+    *,
+    rearm: int | None = None,
+    alert_id: str = "alr_percent",
+    version: int = 1,
+    everybody: bool = False,
+) -> Watch:
+    level = Credits(percent * PERCENT)
+    return replace(
+        a_balance_watch(0, alert_id=alert_id, version=version, everybody=everybody),
+        kind=WatchKind.LOW_PERCENTAGE,
+        threshold=level,
+        rearm=level if rearm is None else Credits(rearm * PERCENT),
     )
 
 

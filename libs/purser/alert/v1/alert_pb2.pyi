@@ -18,6 +18,7 @@ class AlertType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ALERT_TYPE_UNSPECIFIED: _ClassVar[AlertType]
     ALERT_TYPE_LOW_BALANCE: _ClassVar[AlertType]
     ALERT_TYPE_SPEND: _ClassVar[AlertType]
+    ALERT_TYPE_LOW_PERCENTAGE: _ClassVar[AlertType]
 
 class AlertState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -49,6 +50,7 @@ class DeliveryStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 ALERT_TYPE_UNSPECIFIED: AlertType
 ALERT_TYPE_LOW_BALANCE: AlertType
 ALERT_TYPE_SPEND: AlertType
+ALERT_TYPE_LOW_PERCENTAGE: AlertType
 ALERT_STATE_UNSPECIFIED: AlertState
 ALERT_STATE_EVALUATING: AlertState
 ALERT_STATE_OK: AlertState

@@ -84,6 +84,7 @@ class WatchKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WATCH_KIND_UNSPECIFIED: _ClassVar[WatchKind]
     WATCH_KIND_LOW_BALANCE: _ClassVar[WatchKind]
     WATCH_KIND_SPEND: _ClassVar[WatchKind]
+    WATCH_KIND_LOW_PERCENTAGE: _ClassVar[WatchKind]
 AGGREGATION_UNSPECIFIED: Aggregation
 AGGREGATION_COUNT: Aggregation
 AGGREGATION_SUM: Aggregation
@@ -126,6 +127,7 @@ USAGE_DETAIL_PRODUCT_AND_KIND: UsageDetail
 WATCH_KIND_UNSPECIFIED: WatchKind
 WATCH_KIND_LOW_BALANCE: WatchKind
 WATCH_KIND_SPEND: WatchKind
+WATCH_KIND_LOW_PERCENTAGE: WatchKind
 
 class ApplyCustomerRequest(_message.Message):
     __slots__ = ("request_id", "customer_id", "version", "aliases", "is_suspended")

@@ -63,6 +63,7 @@ class Account:
     shortfall: all usage that no credits covered, overage included, since the pool exists.
     unread: what remains in active grants that were not read. Such an account is for changes of other grants only, not
     for the gate; if no crossing can depend on the exact amount, it may be less than what remains.
+    unread_included: of these grants, what `included` counts.
     had_grants: whether a grant that was not read has begun; known only where a watch needs it.
     pays_late: whether `grants` has the closed ones that can still pay for late usage.
     next_due_time: the first instant at which the clock alone changes the account; None: never.
@@ -78,7 +79,8 @@ class Account:
     values: of UNIQUE metrics, how many events have reported each; only those that the current requests report.
     entries, crossings: those added since the account was read.
     changed_…: ids of what changed since then, in order, with repetitions.
-    rankings: cached by product (None: all products). They never influence a decision.
+    rankings: cached by product (None: all products). bounds: of the watches, cached by crossings/bounds.py. They never
+    influence a decision.
     """
 
     customer_id: CustomerId
@@ -93,6 +95,7 @@ class Account:
     settled_time: datetime | None = None
     grants: Mapping[GrantId, Grant] = field(default_factory=dict)
     unread: Credits = Credits(0)
+    unread_included: Credits = Credits(0)
     had_grants: bool = False
     pays_late: bool = False
     holds: Mapping[HoldId, Hold] = field(default_factory=dict)
@@ -121,6 +124,7 @@ class Account:
     rankings: dict[ProductId | None, Ranking] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
+    bounds: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def available(self, at: datetime, product_id: ProductId | None = None, purse: Purse = POOL) -> Credits:
         """Return what could be authorized at `at` for `product_id` (None: by all products together)."""
@@ -152,6 +156,10 @@ class Account:
         """Return the credits left in active grants: available ones, and those that open holds reserve."""
         ranking = self.ranking(at)
         return Credits(ranking.rest.micros + ranking.held.micros + self.unread.micros)
+
+    def included(self, at: datetime) -> Credits:
+        """Return what the pool was granted for its present period: included credits of active grants, not voided."""
+        return Credits(self.ranking(at).included.micros + self.unread_included.micros)
 
     def was_granted(self, at: datetime) -> bool:
         """Whether any grant of the pool has begun by `at`, however little is left of it."""

@@ -57,12 +57,14 @@ class Ranking:
     """The grants that a product may draw over `[start, end)`, in burn-down order, and their total amounts.
 
     It is cached: the order does not depend on the amounts of grants, so with 1,000 grants a debit reads only the
-    first. has_scopes: whether any grant of the pool, active or not, is limited to some products.
+    first. included: of what was granted, the included credits. has_scopes: whether any grant of the pool, active or
+    not, is limited to some products.
     """
 
     grant_ids: dict[GrantId, None]
     rest: Credits
     held: Credits
+    included: Credits
     has_scopes: bool
     start: datetime
     end: datetime | None
@@ -78,7 +80,17 @@ class Ranking:
             self,
             rest=Credits(self.rest.micros + after.rest.micros - before.rest.micros),
             held=Credits(self.held.micros + after.held.micros - before.held.micros),
+            included=self._included_after(before, after),
         )
+
+    def _included_after(self, before: Grant, after: Grant) -> Credits:
+        # Spending changes neither.
+        is_alike = (
+            after.granted is before.granted
+            and after.voided is before.voided
+            and after.is_closed is before.is_closed
+        )
+        return self.included if is_alike else self.included + after.included - before.included
 
 
 def rank(grants: Iterable[Grant], *, at: datetime, product_id: ProductId | None = None) -> Ranking:
@@ -90,6 +102,7 @@ def rank(grants: Iterable[Grant], *, at: datetime, product_id: ProductId | None 
         grant_ids=dict.fromkeys(grant.grant_id for grant in ordered),
         rest=Credits(sum(grant.rest.micros for grant in ordered)),
         held=Credits(sum(grant.held.micros for grant in ordered)),
+        included=Credits(sum(grant.included.micros for grant in ordered)),
         has_scopes=any(grant.scope_product_ids for grant in pool),
         start=max((turn for turn in turns if turn <= at), default=_BEGINNING),
         end=min((turn for turn in turns if turn > at), default=None),

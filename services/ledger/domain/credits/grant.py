@@ -112,6 +112,13 @@ class Grant:
         """Credits neither captured, expired nor voided: the rest, and what open holds reserve."""
         return Credits(self.granted.micros - self.captured.micros - self.expired.micros - self.voided.micros)
 
+    @property
+    def included(self) -> Credits:
+        """Of an included grant that is not closed, what it was granted and did not lose to a void; otherwise 0."""
+        if self.kind is not GrantKind.INCLUDED or self.is_closed:
+            return Credits(0)
+        return self.granted - self.voided
+
     def is_active(self, at: datetime) -> bool:
         return self.effective_time <= at and not self.is_over(at)
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Observes an account's watches: one crossing each time a value moves across its threshold, not one per debit."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from meshkit.evolve import evolve
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
+from services.ledger.domain.crossings.bounds import bounds_of
+from services.ledger.domain.crossings.measures import is_one_of_many, values_of
 from services.ledger.domain.crossings.watch import (
     OF_BALANCE,
     Crossing,
@@ -15,7 +17,7 @@ from services.ledger.domain.crossings.watch import (
     WatchKind,
     WatchState,
 )
-from services.ledger.domain.gate.spend_cap import GroupValue, Spend
+from services.ledger.domain.gate.spend_cap import GroupValue
 from services.ledger.domain.gate.windows import CapWindow, window_at
 
 
@@ -38,12 +40,12 @@ def observe(
     crossings = list(account.crossings)
     states: dict[tuple[str, str], WatchState] = {}
     for watch in account.watches:
-        for group_value, value in _values(account, watch, at=at, anchor=anchor, spenders=spenders):
+        for group_value, value in values_of(account, watch, at=at, anchor=anchor, spenders=spenders):
             key = (watch.alert_id, group_value)
             before = account.watch_states.get(key)
             is_new = before is None or before.version != watch.version
             in_alarm = watch.is_in_alarm(value, before=before is not None and not is_new and before.in_alarm)
-            if before is None and not in_alarm and _is_one_of_many(watch, group_value):
+            if before is None and not in_alarm and is_one_of_many(watch, group_value):
                 continue
             if before is None or is_new or before.in_alarm != in_alarm:
                 sequence = before.sequence + 1 if before else 1
@@ -70,8 +72,10 @@ def depends_on_balance(account: Account, *, at_least: Credits) -> bool:
     """
     for watch in account.watches:
         if watch.kind in OF_BALANCE:
+            if watch.kind is WatchKind.LOW_PERCENTAGE:
+                return True  # what was granted must be known, too
             state = account.watch_states.get((watch.alert_id, ""))
-            is_new = not _is_one_of_many(watch, "") if state is None else state.version != watch.version
+            is_new = not is_one_of_many(watch, "") if state is None else state.version != watch.version
             was_in_alarm = state is not None and not is_new and state.in_alarm
             if is_new or watch.is_in_alarm(at_least, before=was_in_alarm):
                 return True
@@ -82,6 +86,8 @@ def observe_spend(
     account: Account, spenders: Collection[GroupValue], *, at: datetime, anchor: datetime
 ) -> Account:
     """Observe what a spend changes, and set next_due_time to the end of the alarms that it raises."""
+    if not account.watches or bounds_of(account).hold(account, spenders, at=at, anchor=anchor):
+        return account
     observed = observe(account, at=at, anchor=anchor, spenders=spenders)
     if observed is account:
         return account
@@ -115,31 +121,6 @@ def _spends_in_alarm(account: Account) -> Iterator[GroupValue]:
             yield keys[alert_id], group_value
 
 
-def _values(
-    account: Account,
-    watch: Watch,
-    *,
-    at: datetime,
-    anchor: datetime | None,
-    spenders: Collection[GroupValue] | None,
-) -> Iterator[tuple[str, Credits]]:
-    match watch.kind:
-        case WatchKind.LOW_BALANCE:
-            if (watch.alert_id, "") in account.watch_states or account.was_granted(at):
-                yield "", account.remaining(at)
-        case (
-            WatchKind.TOP_UP_LEVEL
-        ):  # also where nothing was granted yet: the customer buys the first credits
-            yield "", account.remaining(at)
-        case WatchKind.SPEND:
-            if watch.customer_id is not None and not watch.group_value:
-                yield "", Credits(0)  # for no value: confirms to Alert that the watch is in place
-            known = account.spends if spenders is None else spenders
-            for group_value in sorted(_watched_values(watch, known)):
-                spend = account.spends.get((watch.group_key, group_value), Spend())
-                yield group_value, _spent(spend, at=at, anchor=anchor)
-
-
 def _crossing(
     account: Account,
     watch: Watch,
@@ -170,20 +151,3 @@ def _crossing(
         sequence=sequence,
         observe_time=at,
     )
-
-
-def _watched_values(watch: Watch, known: Collection[GroupValue]) -> Iterable[str]:
-    if watch.group_value:
-        return (watch.group_value,) if (watch.group_key, watch.group_value) in known else ()
-    return {value for key, value in known if key == watch.group_key}
-
-
-def _spent(spend: Spend, *, at: datetime, anchor: datetime | None) -> Credits:
-    if anchor is None:
-        return Credits(0)
-    start = window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).start
-    return spend.spent_in(CapWindow.BILLING_PERIOD, start, anchor=anchor)
-
-
-def _is_one_of_many(watch: Watch, group_value: str) -> bool:
-    return watch.customer_id is None or (watch.kind is WatchKind.SPEND and group_value != watch.group_value)

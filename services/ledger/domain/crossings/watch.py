@@ -16,19 +16,26 @@ class WatchKind(Enum):
     LOW_BALANCE = "LOW_BALANCE"
     SPEND = "SPEND"
     TOP_UP_LEVEL = "TOP_UP_LEVEL"
+    LOW_PERCENTAGE = "LOW_PERCENTAGE"
 
 
-# What remains in the pool. Crossings of a LOW_BALANCE go to Alert, those of a TOP_UP_LEVEL to Contract.
-OF_BALANCE: Final = frozenset({WatchKind.LOW_BALANCE, WatchKind.TOP_UP_LEVEL})
+# What remains in the pool, in credits. Crossings of a LOW_BALANCE go to Alert, those of a TOP_UP_LEVEL to Contract.
+OF_REMAINING: Final = frozenset({WatchKind.LOW_BALANCE, WatchKind.TOP_UP_LEVEL})
+# What grants change, and nothing else but spending.
+OF_BALANCE: Final = OF_REMAINING | {WatchKind.LOW_PERCENTAGE}
+# In alarm at or below the threshold; the others at or above it.
+LOW: Final = OF_BALANCE
+PERCENT: Final = 1_000_000  # one percent, as threshold and value of a LOW_PERCENTAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """A threshold of one alert, for one customer, or for every customer if customer_id is None.
 
-    alert_id: of a TOP_UP_LEVEL, which is always for one customer, the automatic top-up. rearm: the level on the side of
-    OK beyond which an alarm ends; equal to the threshold: it ends as it began. group_key and group_value: for SPEND
-    only; an empty group_value watches each value separately.
+    alert_id: of a TOP_UP_LEVEL, which is always for one customer, the automatic top-up. threshold, rearm: of a
+    LOW_PERCENTAGE, millionths of a percent. rearm: the level on the side of OK beyond which an alarm ends; equal to the
+    threshold: it ends as it began. group_key and group_value: for SPEND only; an empty group_value watches each value
+    separately.
     """
 
     alert_id: str
@@ -42,15 +49,11 @@ class Watch:
     group_value: str
 
     def is_crossed(self, value: Credits) -> bool:
-        """Balance: at or below the threshold. Spend: at or above it.
+        """A low value: at or below the threshold. A high one: at or above it.
 
         Source: services/ledger/README.md, "Watches and crossings".
         """
-        match self.kind:
-            case WatchKind.LOW_BALANCE | WatchKind.TOP_UP_LEVEL:
-                return value <= self.threshold
-            case WatchKind.SPEND:
-                return value >= self.threshold
+        return value <= self.threshold if self.kind in LOW else value >= self.threshold
 
     def is_in_alarm(self, value: Credits, *, before: bool) -> bool:
         """Whether the watch is in alarm at a value. before: whether it was in alarm at the last one.
@@ -60,11 +63,7 @@ class Watch:
         return not self._is_rearmed(value) if before else self.is_crossed(value)
 
     def _is_rearmed(self, value: Credits) -> bool:
-        match self.kind:
-            case WatchKind.LOW_BALANCE | WatchKind.TOP_UP_LEVEL:
-                return value > self.rearm
-            case WatchKind.SPEND:
-                return value < self.rearm
+        return value > self.rearm if self.kind in LOW else value < self.rearm
 
     def watches_value(self, group_key: str, group_value: str) -> bool:
         return self.group_key == group_key and self.group_value in ("", group_value)

@@ -22,8 +22,12 @@ SAMPLE_SIZE = 100
 
 _GRANT = f"g.customer_id, g.credit_type_id, {prefixed('g', GRANT_COLUMNS)}"
 _UNREAD = f"""
-    SELECT sum(remaining_micros) FROM (
-        SELECT g.granted_micros - g.captured_micros - g.expired_micros - g.voided_micros AS remaining_micros
+    SELECT coalesce(sum(remaining_micros), 0) AS remaining_micros,
+        coalesce(sum(included_micros), 0) AS included_micros
+    FROM (
+        SELECT g.granted_micros - g.captured_micros - g.expired_micros - g.voided_micros AS remaining_micros,
+            CASE WHEN g.kind = 'INCLUDED' AND NOT g.is_closed THEN g.granted_micros - g.voided_micros END
+                AS included_micros
         FROM ledger.grants g
         WHERE g.customer_id = $1 AND g.credit_type_id = $2 AND ({IS_OPEN_GRANT}) AND g.effective_time <= $3
             AND (g.expire_time IS NULL OR g.expire_time > $3) AND g.grant_id <> ALL ($4::text[])
@@ -130,19 +134,24 @@ async def with_unread(connection: Connection, account: Account, *, at: datetime)
     if not any(watch.kind in OF_BALANCE for watch in account.watches):
         return account
     time = account.time_at(at)
-    sample = await _unread(connection, account, at=time, grants_max=SAMPLE_SIZE)
-    if alarm.depends_on_balance(account, at_least=sample):
-        sample = await _unread(connection, account, at=time, grants_max=None)
-    return evolve(account, unread=sample)
+    sampled = await _with_sum(connection, account, at=time, grants_max=SAMPLE_SIZE)
+    if alarm.depends_on_balance(account, at_least=sampled.unread):
+        return await _with_sum(connection, account, at=time, grants_max=None)
+    return sampled
 
 
-async def _unread(
+async def _with_sum(
     connection: Connection, account: Account, *, at: datetime, grants_max: int | None
-) -> Credits:
-    micros = await connection.fetchval(
+) -> Account:
+    row = await connection.fetchrow(
         _UNREAD, account.customer_id, account.credit_type_id, at, list(account.grants), grants_max
     )
-    return Credits(int(micros or 0))
+    assert row is not None  # it is a sum
+    return evolve(
+        account,
+        unread=Credits(int(row["remaining_micros"])),
+        unread_included=Credits(int(row["included_micros"])),
+    )
 
 
 async def credit_type_of_grant(

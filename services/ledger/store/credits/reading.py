@@ -34,7 +34,9 @@ from services.ledger.store.connection import Connection
 from services.ledger.store.credits.free_credits import free_credits
 from services.ledger.store.credits.grants import read_grants, read_slot_grants, with_unread
 from services.ledger.store.credits.rows import (
+    ACTIVE_WATCHES,
     HOLD_COLUMNS,
+    WATCH_COLUMNS,
     cap_from_row,
     concurrency_cap_from_row,
     hold_from_row,
@@ -361,9 +363,8 @@ async def _watches(
     connection: Connection, customer_ids: list[CustomerId], credit_type_ids: list[CreditTypeId]
 ) -> dict[PoolKey, tuple[Watch, ...]]:
     rows = await connection.fetch(
-        "SELECT q.customer_id AS watched_id, w.alert_id, w.version, w.kind, w.customer_id, w.credit_type_id,"
-        f" w.threshold_micros, w.rearm_micros, w.group_key, w.group_value FROM {_POOLS} JOIN ledger.watches w"
-        " ON w.is_active AND w.credit_type_id = q.credit_type_id"
+        f"SELECT q.customer_id AS watched_id, {prefixed('w', WATCH_COLUMNS)} FROM {_POOLS}"
+        f" JOIN {ACTIVE_WATCHES} w ON w.credit_type_id = q.credit_type_id"
         " AND (w.customer_id = q.customer_id OR w.customer_id IS NULL) ORDER BY w.alert_id",
         customer_ids,
         credit_type_ids,

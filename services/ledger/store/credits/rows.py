@@ -27,7 +27,7 @@ from services.ledger.domain.credits.schedule import (
     PeriodProration,
     Schedule,
 )
-from services.ledger.domain.crossings.watch import Watch, WatchKind
+from services.ledger.domain.crossings.watch import LOW, Watch, WatchKind
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.gate.in_flight import ConcurrencyCap
 from services.ledger.domain.gate.spend_cap import CapOwner, Spend, SpendCap, WindowSpend
@@ -55,6 +55,16 @@ HOLD_COLUMNS = """
     quantity_micros, counted_group_values, state, draw_grant_ids, draw_micros, captured_micros, create_time,
     expire_time, lines, overage_micros
 """
+# Of an active watch of any kind. Kinds that a previous version did not know are in a separate table, because it
+# looks up the kind of each watch that it reads.
+WATCH_COLUMNS = """
+    alert_id, version, kind, customer_id, credit_type_id, threshold_micros, rearm_micros, group_key, group_value
+"""
+_FIRST_KINDS = frozenset({WatchKind.LOW_BALANCE, WatchKind.SPEND, WatchKind.TOP_UP_LEVEL})
+ACTIVE_WATCHES = f"""(
+    SELECT {WATCH_COLUMNS} FROM ledger.watches WHERE is_active
+    UNION ALL SELECT {WATCH_COLUMNS} FROM ledger.more_watches WHERE is_active
+)"""
 ENTRY_COLUMNS = """
     sequence, kind, grant_id, amount_micros, shortfall_micros, effective_time, create_time, cause_id, hold_id,
     product_id, group_values, contract_id, quantity_micros, root_rate_id, usage_period_start, dimension_values,
@@ -308,6 +318,11 @@ def _seconds(instant: datetime) -> int:
     return int(instant.timestamp())
 
 
+def watch_table(kind: WatchKind) -> str:
+    """Return the table of a kind of watches: see ACTIVE_WATCHES."""
+    return "watches" if kind in _FIRST_KINDS else "more_watches"
+
+
 def watch_from_row(row: Row) -> Watch:
     kind = WatchKind(row["kind"])
     customer_id: CustomerId | None = row["customer_id"]
@@ -329,7 +344,7 @@ def _rearm_of(kind: WatchKind, threshold: Credits, micros: int | None) -> Credit
     """Return a watch's rearm level. The previous version writes none, or leaves that of an earlier threshold."""
     if micros is None:
         return threshold
-    beyond = max if kind is WatchKind.LOW_BALANCE else min
+    beyond = max if kind in LOW else min
     return beyond(threshold, Credits(micros))
 
 

@@ -11,12 +11,13 @@ from services.ledger.domain.copies import (
     WatchUpdate,
 )
 from services.ledger.domain.credits.grant import CreditTypeId
-from services.ledger.domain.crossings.watch import Watch, WatchKind
+from services.ledger.domain.crossings.watch import LOW, Watch, WatchKind
 from services.ledger.wire.copies.values import customer_id_from_wire, version_from_wire
 
 _WATCH_KINDS: Final[Mapping[int, WatchKind]] = {
     pb.WATCH_KIND_LOW_BALANCE: WatchKind.LOW_BALANCE,
     pb.WATCH_KIND_SPEND: WatchKind.SPEND,
+    pb.WATCH_KIND_LOW_PERCENTAGE: WatchKind.LOW_PERCENTAGE,
 }
 
 
@@ -34,7 +35,7 @@ def watch_from_wire(request: pb.WatchThresholdRequest) -> WatchUpdate:
             customer_id=customer_id_from_wire(fields, request.customer_id) if request.customer_id else None,
             credit_type_id=CreditTypeId(fields.text("credit_type_id", request.credit_type_id)),
             threshold=threshold,
-            rearm=_rearm(fields, request, threshold),
+            rearm=_rearm(fields, request, kind, threshold),
             group_key=fields.text("group_key", request.group_key, required=is_spend),
             group_value=fields.text("group_value", request.group_value, required=False),
         ),
@@ -44,12 +45,12 @@ def watch_from_wire(request: pb.WatchThresholdRequest) -> WatchUpdate:
     return update
 
 
-def _rearm(fields: Fields, request: pb.WatchThresholdRequest, threshold: Credits) -> Credits:
+def _rearm(fields: Fields, request: pb.WatchThresholdRequest, kind: WatchKind, threshold: Credits) -> Credits:
     """Return the rearm level; an Alert that sends none ends alarms at the threshold."""
     if not request.HasField("rearm_micros"):
         return threshold
     rearm = Credits(fields.micros("rearm_micros", request.rearm_micros))
-    is_spend = request.watch_kind == pb.WATCH_KIND_SPEND
-    if rearm > threshold if is_spend else rearm < threshold:
-        fields.add("rearm_micros", f"must be at {'most' if is_spend else 'least'} threshold_micros")
+    is_low = kind in LOW
+    if rearm < threshold if is_low else rearm > threshold:
+        fields.add("rearm_micros", f"must be at {'least' if is_low else 'most'} threshold_micros")
     return rearm

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Between which values nothing crosses: so a debit compares a few numbers, however many watches there are.
+
+Bounds depend on the watches of an account and on their states, which only crossings change. They are cached with the
+account, and never influence what is observed.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.crossings.measures import is_one_of_many, percentage_left, spent
+from services.ledger.domain.crossings.watch import LOW, OF_REMAINING, Watch, WatchKind, WatchState
+from services.ledger.domain.gate.spend_cap import GroupValue, Spend
+
+_FAR: Final = 1 << 200  # beyond every amount
+
+
+class Bounds(NamedTuple):
+    """The lowest and the highest value, in millionths, at which nothing crosses."""
+
+    low: int
+    high: int
+
+    def hold(self, value: int) -> bool:
+        return self.low <= value <= self.high
+
+
+_EVERYTHING: Final = Bounds(-_FAR, _FAR)
+_NOTHING: Final = Bounds(_FAR, -_FAR)
+
+States = Mapping[tuple[str, str], WatchState]
+
+
+class WatchBounds:
+    """The bounds of the watches of an account, in their present states."""
+
+    def __init__(self, watches: tuple[Watch, ...], states: States) -> None:
+        self.watches = watches
+        self.states = states
+        self._remaining = _within((one for one in watches if one.kind in OF_REMAINING), "", states)
+        self._percentage = _within(
+            (one for one in watches if one.kind is WatchKind.LOW_PERCENTAGE), "", states
+        )
+        self._spends: dict[str, list[Watch]] = defaultdict(list)
+        for watch in watches:
+            if watch.kind is WatchKind.SPEND:
+                self._spends[watch.group_key].append(watch)
+        # A watch on each value of one customer is confirmed to Alert once.
+        self._is_unconfirmed = any(
+            watch.customer_id is not None and not watch.group_value and _bounds(watch, "", states) is _NOTHING
+            for of_key in self._spends.values()
+            for watch in of_key
+        )
+        # Of values without a state, which no watch names; and of the others, as they are asked for.
+        self._of_key = {
+            key: _within((one for one in of_key if not one.group_value), None, states)
+            for key, of_key in self._spends.items()
+        }
+        keys = {watch.alert_id: key for key, of_key in self._spends.items() for watch in of_key}
+        self._special = {(keys[alert_id], value) for alert_id, value in states if alert_id in keys} | {
+            (key, watch.group_value) for key, of_key in self._spends.items() for watch in of_key
+        }
+        self._of_value: dict[GroupValue, Bounds] = {}
+
+    def hold(
+        self, account: Account, spenders: Collection[GroupValue], *, at: datetime, anchor: datetime | None
+    ) -> bool:
+        """Whether nothing has crossed, if nothing but the balance and the spends of these group values has changed."""
+        if self._is_unconfirmed:
+            return False
+        if self._remaining is not _EVERYTHING and not self._remaining.hold(account.remaining(at).micros):
+            return False
+        if self._percentage is not _EVERYTHING:
+            percentage = percentage_left(account, at)
+            if percentage is not None and not self._percentage.hold(percentage.micros):
+                return False
+        if self._spends:
+            for one in spenders:
+                if one[0] in self._spends:
+                    spend = account.spends.get(one, Spend())
+                    if not self._of(one).hold(spent(spend, at=at, anchor=anchor).micros):
+                        return False
+        return True
+
+    def _of(self, group_value: GroupValue) -> Bounds:
+        key, value = group_value
+        if group_value not in self._special:
+            return self._of_key[key]
+        bounds = self._of_value.get(group_value)
+        if bounds is None:
+            watching = (one for one in self._spends[key] if one.watches_value(key, value))
+            bounds = self._of_value[group_value] = _within(watching, value, self.states)
+        return bounds
+
+
+def bounds_of(account: Account) -> WatchBounds:
+    """Return the bounds of an account's watches, from the cache if possible."""
+    kept: WatchBounds | None = account.bounds.get("")
+    if kept is None or kept.watches is not account.watches or kept.states is not account.watch_states:
+        kept = account.bounds[""] = WatchBounds(account.watches, account.watch_states)
+    return kept
+
+
+def _within(watches: Iterable[Watch], group_value: str | None, states: States) -> Bounds:
+    """Return the values at which none of these watches crosses. group_value None: of one without a state."""
+    low, high = _EVERYTHING
+    is_watched = False
+    for watch in watches:
+        of_watch = (
+            _quiet(watch, in_alarm=False) if group_value is None else _bounds(watch, group_value, states)
+        )
+        low, high = max(low, of_watch.low), min(high, of_watch.high)
+        is_watched = True
+    return Bounds(low, high) if is_watched else _EVERYTHING
+
+
+def _bounds(watch: Watch, group_value: str, states: States) -> Bounds:
+    """Return the values at which a watch does not cross; _NOTHING if its first observation is a crossing anyway."""
+    state = states.get((watch.alert_id, group_value))
+    if state is None:
+        return _quiet(watch, in_alarm=False) if is_one_of_many(watch, group_value) else _NOTHING
+    return _quiet(watch, in_alarm=state.in_alarm) if state.version == watch.version else _NOTHING
+
+
+def _quiet(watch: Watch, *, in_alarm: bool) -> Bounds:
+    """Return the values at which a watch stays as it is: Watch.is_in_alarm, of all values at once."""
+    threshold, rearm = watch.threshold.micros, watch.rearm.micros
+    if watch.kind in LOW:
+        return Bounds(-_FAR, rearm) if in_alarm else Bounds(threshold + 1, _FAR)
+    return Bounds(rearm, _FAR) if in_alarm else Bounds(-_FAR, threshold - 1)

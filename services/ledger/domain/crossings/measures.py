@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What watches measure: the value of each watched group value of an account.
+
+Source: services/ledger/README.md, "Watches and crossings".
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+
+from meshkit.quantity import Credits, ceil_div
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.crossings.watch import PERCENT, Watch, WatchKind
+from services.ledger.domain.gate.spend_cap import GroupValue, Spend
+from services.ledger.domain.gate.windows import CapWindow, window_at
+
+
+def values_of(
+    account: Account,
+    watch: Watch,
+    *,
+    at: datetime,
+    anchor: datetime | None,
+    spenders: Collection[GroupValue] | None,
+) -> Iterator[tuple[str, Credits]]:
+    """Yield each group value that a watch observes now, '' for none, with what is measured of it.
+
+    anchor, spenders: see alarm.observe.
+    """
+    match watch.kind:
+        case WatchKind.LOW_BALANCE:
+            if (watch.alert_id, "") in account.watch_states or account.was_granted(at):
+                yield "", account.remaining(at)
+        case (
+            WatchKind.TOP_UP_LEVEL
+        ):  # also where nothing was granted yet: the customer buys the first credits
+            yield "", account.remaining(at)
+        case WatchKind.LOW_PERCENTAGE:
+            percentage = percentage_left(account, at)
+            if percentage is not None:
+                yield "", percentage
+        case WatchKind.SPEND:
+            if watch.customer_id is not None and not watch.group_value:
+                yield "", Credits(0)  # for no value: confirms to Alert that the watch is in place
+            known = account.spends if spenders is None else spenders
+            for group_value in sorted(_watched_values(watch, known)):
+                spend = account.spends.get((watch.group_key, group_value), Spend())
+                yield group_value, spent(spend, at=at, anchor=anchor)
+
+
+def percentage_left(account: Account, at: datetime) -> Credits | None:
+    """Return what remains in the pool, in millionths of a percent of what it was granted for the present period.
+
+    Rounded up, so that it is at or below a threshold exactly if the exact percentage is. None: the pool has no included
+    credits now.
+    """
+    included = account.included(at)
+    if not included:
+        return None
+    return Credits(ceil_div(account.remaining(at).micros * 100 * PERCENT, included.micros))
+
+
+def spent(spend: Spend, *, at: datetime, anchor: datetime | None) -> Credits:
+    """Return what was spent in the usage period of `at`."""
+    if anchor is None:
+        return Credits(0)
+    start = window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).start
+    return spend.spent_in(CapWindow.BILLING_PERIOD, start, anchor=anchor)
+
+
+def is_one_of_many(watch: Watch, group_value: str) -> bool:
+    """Whether a watch observes many values or customers, of which this is one."""
+    return watch.customer_id is None or group_value != watch.group_value
+
+
+def _watched_values(watch: Watch, known: Collection[GroupValue]) -> Iterable[str]:
+    if watch.group_value:
+        return (watch.group_value,) if (watch.group_key, watch.group_value) in known else ()
+    return {value for key, value in known if key == watch.group_key}
