@@ -17,6 +17,7 @@ from purser_client.answers import (
     LineResult,
     PoolBalance,
     ReachedCap,
+    ShadowDenial,
 )
 from purser_client.faults import (
     Denied,
@@ -61,6 +62,7 @@ __all__ = [
     "Quantity",
     "ReachedCap",
     "Report",
+    "ShadowDenial",
     "Spool",
     "SpoolBroken",
     "SpoolFull",

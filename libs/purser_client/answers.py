@@ -68,6 +68,19 @@ class Denial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowDenial:
+    """Why the Ledger would have denied a call that only shadow mode has allowed.
+
+    spend_cap_id, concurrency_cap_id: the cap that would have denied it, if one would. missing: what nothing covers.
+    """
+
+    reason: DenialReason
+    spend_cap_id: str
+    concurrency_cap_id: str
+    missing: Credits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineResult:
     """What one line came to. credits: what is held, captured or debited for it. shortfall: used, but not covered."""
 
@@ -80,7 +93,10 @@ class LineResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerHold:
-    """What the Ledger holds for the call. quantity: zero when credits or lines were requested."""
+    """What the Ledger holds for the call. quantity: zero when credits or lines were requested.
+
+    shadow_denial: set if only shadow mode has allowed the call, or its latest extension.
+    """
 
     hold_id: str
     credits: Credits
@@ -89,6 +105,7 @@ class LedgerHold:
     available: Credits
     expire_time: datetime
     lines: tuple[LineResult, ...] = ()
+    shadow_denial: ShadowDenial | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +123,10 @@ class CaptureResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DebitResult:
-    """The result of a debit. When the gate failed open, it is billed later and its amounts are not known yet (None)."""
+    """The result of a debit. When the gate failed open, it is billed later and its amounts are not known yet (None).
+
+    shadow_denial: set if only shadow mode has allowed it.
+    """
 
     request_id: str
     debited: Credits | None
@@ -114,6 +134,7 @@ class DebitResult:
     credit_type_id: str
     is_failed_open: bool = False
     lines: tuple[LineResult, ...] = ()
+    shadow_denial: ShadowDenial | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

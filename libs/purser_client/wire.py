@@ -24,6 +24,7 @@ from purser_client.answers import (
     LineResult,
     PoolBalance,
     ReachedCap,
+    ShadowDenial,
 )
 from purser_client.lines import Line
 
@@ -120,6 +121,7 @@ def ledger_hold_from_wire(response: pb.AuthorizeResponse) -> LedgerHold:
         available=Credits(response.available_micros),
         expire_time=time_from_wire(response.expire_time),
         lines=_results_from_wire(response.lines),
+        shadow_denial=_shadow_denial_from_wire(response),
     )
 
 
@@ -132,6 +134,7 @@ def extended_hold(hold: LedgerHold, response: pb.ExtendHoldResponse, additional:
         quantity=hold.quantity + more,
         available=Credits(response.available_micros),
         expire_time=time_from_wire(response.expire_time),
+        shadow_denial=_shadow_denial_from_wire(response),
     )
 
 
@@ -171,6 +174,20 @@ def _reached_cap_from_wire(
         limit=Credits(cap.limit_micros),
         used=Credits(cap.used_micros),
         reset_time=time_from_wire(cap.window_end_time),
+    )
+
+
+def _shadow_denial_from_wire(
+    response: pb.AuthorizeResponse | pb.DebitResponse | pb.ExtendHoldResponse,
+) -> ShadowDenial | None:
+    if not response.HasField("shadow_denial"):
+        return None
+    denial = response.shadow_denial
+    return ShadowDenial(
+        reason=denial_reason_from_wire(denial.denial_reason),
+        spend_cap_id=denial.spend_cap_id,
+        concurrency_cap_id=denial.concurrency_cap_id,
+        missing=Credits(denial.missing_micros),
     )
 
 
@@ -216,6 +233,7 @@ def debit_result_from_wire(request: pb.DebitRequest, response: pb.DebitResponse)
         available=Credits(response.available_micros),
         credit_type_id=response.credit_type_id,
         lines=_results_from_wire(response.lines),
+        shadow_denial=_shadow_denial_from_wire(response),
     )
 
 

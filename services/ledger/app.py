@@ -35,6 +35,7 @@ from services.ledger.operations.gate.caps import SpendCaps
 from services.ledger.operations.gate.concurrency_caps import ConcurrencyCaps
 from services.ledger.operations.gate.explanations import Explanations
 from services.ledger.operations.gate.gate import Gate, GateLane, gate_lane
+from services.ledger.operations.gate.shadow import Shadows
 from services.ledger.operations.plan_changes import PlanChanges
 from services.ledger.operations.retention import Retention
 from services.ledger.operations.seat_voids import SeatVoids
@@ -185,6 +186,7 @@ def _operations(
         refunds=Refunds(store=store, clock=clock, ids=ids, relay=relay),
         caps=SpendCaps(store=store, clock=clock, ids=ids),
         concurrency_caps=ConcurrencyCaps(store=store, clock=clock, ids=ids),
+        shadows=Shadows(store=store, clock=clock),
         corrections=Corrections(store=store, clock=clock, ids=ids, relay=relay),
         rerates=Rerates(store=store, clock=clock, ids=ids),
         usage=UsageReads(store=store, summing=summing, clock=clock),

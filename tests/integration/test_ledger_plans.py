@@ -5,7 +5,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -48,6 +48,7 @@ from services.ledger.store.credits.snapshot import read_snapshot
 from services.ledger.store.credits.verification import verify
 from services.ledger.store.credits.writing import write_changes
 from services.ledger.store.gate.concurrency_caps import read_in_flight
+from services.ledger.store.gate.shadow import Shadows
 from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
 from services.ledger.store.usage.contract_usage import ContractUsages
@@ -656,6 +657,29 @@ async def test_old_rows_are_found_by_their_age(recording: Recording) -> None:
 
     assert (holds, notices) == (15, 20)
     assert await _reads(recording) == {"holds_pkey", "outbox_sent_idx", "outbox_pkey"}
+
+
+SHADOW_DENIALS = (
+    "INSERT INTO ledger.shadow_denials SELECT customer_id, date '2025-01-01' + n, 'crt_ai', 'SPEND_CAP_REACHED',"
+    " 'cap_1', 'prd_1', 'user_id', 'user_' || n, 1, 1, '2025-06-01', '2025-06-01'"
+    " FROM ledger.pools, generate_series(1, 100) n",
+    "ANALYZE ledger.shadow_denials",
+)
+
+
+async def test_the_report_of_shadow_mode_is_read_and_dropped_by_customer_and_day(
+    recording: Recording,
+) -> None:
+    for statement in SHADOW_DENIALS:
+        await recording.execute(statement)
+    recording.asked.clear()
+    day = date(2025, 1, 11)
+
+    of_one = await Shadows(recording).denials([ACME], day, day, PAGE)
+    dropped = await Retention(recording).drop_shadow_denials([ACME], before=day, days_max=4)
+
+    assert ([one.day for one in of_one], dropped) == ([day], 4)
+    assert await _reads(recording) == {"shadow_denials_pkey"}
 
 
 async def test_stored_responses_are_found_by_their_keys(recording: Recording) -> None:

@@ -828,6 +828,10 @@ async def fill_ledger(ask: Ask) -> None:
     await ask("SetConcurrencyCap", **pool, product_id="prd_assistant", holds_max=50)
     busy_id = busy["concurrency_cap"]["concurrency_cap_id"]
     await ask("RemoveConcurrencyCap", customer="acme", concurrency_cap_id=busy_id)
+    await ask(
+        "SetConcurrencyCap", **pool, group_key="user_id", group_value="eve", holds_max=0, is_shadow=True
+    )
+    await ask("SetShadowMode", customer="acme", product_id="prd_assistant", is_on=False)
     used = {"customer": "acme", "product_id": "prd_assistant"}
     by_ann = {"group_values": {"user_id": "ann", "team": "red", "feature": "chat"}}
 
@@ -856,6 +860,16 @@ async def fill_ledger(ask: Ask) -> None:
     of_lines = await ask("Authorize", customer="acme", **lines, **by_ann)
     await ask("Capture", customer="acme", hold_id=of_lines["hold_id"], lines=[tokens])
     await ask("Debit", customer="acme", **lines)
+    tried = {"group_key": "user_id", "group_value": "eve", "limit_micros": "0", "is_shadow": True}
+    await ask("SetSpendCap", **pool, **tried)
+    by_eve = {"group_values": {"user_id": "eve"}}
+    allowed = await hold(credits_micros=str(2 * CREDIT), **by_eve)
+    await ask("ExtendHold", **allowed, credits_micros=str(CREDIT))
+    await ask("Release", **allowed)
+    await ask("Debit", **used, credits_micros=str(CREDIT), **by_eve)
+    of_lines = await ask("Authorize", customer="acme", **lines, **by_eve)
+    await ask("Release", customer="acme", hold_id=of_lines["hold_id"])
+    await ask("Debit", customer="acme", **lines, **by_eve)
     span = {"start_time": JUNE, "end_time": "2025-07-01T00:00:00Z"}
     await ask("RerateUsage", **void, **span, product_id="prd_assistant")
     await ask("RepairCopy", **said, copy_kind="COPY_KIND_CUSTOMER", copy_id="cus_acme")

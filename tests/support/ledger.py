@@ -5,7 +5,7 @@ import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from deploy.local.ports import free_port
@@ -366,6 +366,22 @@ class RunningLedger:
         }
         request = apb.RemoveConcurrencyCapRequest(**(asked | more))  # type: ignore[arg-type]
         await self.admin.RemoveConcurrencyCap(request)
+
+    async def set_shadow(self, *, is_on: bool = True, **more: object) -> apb.ShadowMode:
+        """Switch shadow mode of acme on or off; `more` overrides fields."""
+        asked: dict[str, object] = {"request_id": self.request_id(), "customer": "acme", "is_on": is_on}
+        request = apb.SetShadowModeRequest(**(asked | more))  # type: ignore[arg-type]
+        return (await self.admin.SetShadowMode(request)).shadow_mode
+
+    async def shadow_denials(self, **more: object) -> list[apb.ShadowDenials]:
+        """Return the report of acme for June and July; `more` overrides fields."""
+        asked: dict[str, object] = {
+            "customer": "acme",
+            "start_time": timestamp(JUNE),
+            "end_time": timestamp(JULY + timedelta(days=31)),
+        }
+        request = apb.ListShadowDenialsRequest(**(asked | more))  # type: ignore[arg-type]
+        return list((await self.admin.ListShadowDenials(request)).shadow_denials)
 
     async def watch(self, threshold: int, **more: object) -> peer_pb.WatchThresholdResponse:
         """Watch acme's balance for alr_1, with a threshold in whole credits; `more` overrides fields."""

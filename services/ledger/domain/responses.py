@@ -8,21 +8,39 @@ from services.ledger.domain.credits.refund import GrantRefunded, RefundReversed
 from services.ledger.domain.credits.seat_void import SeatChangeVoided
 from services.ledger.domain.gate.decision import (
     Authorized,
+    AuthorizedInShadow,
     AuthorizedLines,
+    AuthorizedLinesInShadow,
     Captured,
     CapturedLines,
     Debited,
+    DebitedInShadow,
     DebitedLines,
+    DebitedLinesInShadow,
     Extended,
+    ExtendedInShadow,
     Released,
 )
 from services.ledger.domain.gate.in_flight import ConcurrencyCapRemoval, CustomerConcurrencyCap
+from services.ledger.domain.gate.shadow import ShadowMode
 from services.ledger.domain.gate.spend_cap import CustomerSpendCap, SpendCapRemoval
 from services.ledger.domain.usage.commands import CorrectedUsage
 from services.ledger.domain.usage.event import EventResult
 
 GateResponse = (
-    Authorized | AuthorizedLines | Captured | CapturedLines | Released | Extended | Debited | DebitedLines
+    Authorized
+    | AuthorizedLines
+    | AuthorizedInShadow
+    | AuthorizedLinesInShadow
+    | Captured
+    | CapturedLines
+    | Released
+    | Extended
+    | ExtendedInShadow
+    | Debited
+    | DebitedLines
+    | DebitedInShadow
+    | DebitedLinesInShadow
 )
 # What a lane answers: of a request to the gate, or of a usage event.
 LaneResponse = GateResponse | EventResult
@@ -39,5 +57,6 @@ Response = (
     | SpendCapRemoval
     | CustomerConcurrencyCap
     | ConcurrencyCapRemoval
+    | ShadowMode
     | CorrectedUsage
 )

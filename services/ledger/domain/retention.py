@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long stored responses, ended holds and delivered notices are kept, and which slot holds a stored response.
+"""How long stored responses, ended holds, delivered notices and reports are kept; which slot holds a stored response.
 
 Responses are stored in three slots. Time is divided into generations of 35 days; generation g uses slot g mod 3. A
 response is written to the slot of its instant. A lookup also reads the slot before that one. The slot after it is
@@ -28,6 +28,8 @@ SEAM = timedelta(days=1)
 HOLDS_KEPT_AFTER_CREATION = timedelta(days=70)
 HOLDS_KEPT_AFTER_EXPIRY = timedelta(days=35)
 NOTICES_KEPT = timedelta(days=7)
+# The report of shadow mode: a year can be compared with the one before.
+SHADOW_DENIALS_KEPT = timedelta(days=400)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

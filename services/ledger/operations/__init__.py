@@ -13,6 +13,7 @@ from services.ledger.operations.gate.caps import SpendCaps
 from services.ledger.operations.gate.concurrency_caps import ConcurrencyCaps
 from services.ledger.operations.gate.explanations import Explanations
 from services.ledger.operations.gate.gate import Gate
+from services.ledger.operations.gate.shadow import Shadows
 from services.ledger.operations.plan_changes import PlanChanges
 from services.ledger.operations.seat_voids import SeatVoids
 from services.ledger.operations.usage.corrections import Corrections
@@ -38,6 +39,7 @@ class Operations:
     refunds: Refunds
     caps: SpendCaps
     concurrency_caps: ConcurrencyCaps
+    shadows: Shadows
     intake: Intake
     corrections: Corrections
     imports: Imports

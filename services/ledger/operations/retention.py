@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps tables bounded: drops old responses, ended holds and delivered notices, in small steps.
+"""Keeps tables bounded: drops old responses, ended holds, reports and delivered notices, in small steps.
 
 Each hour one of the replicas does it. It may run late.
 """
@@ -15,6 +15,7 @@ from services.ledger.domain.retention import (
     HOLDS_KEPT_AFTER_CREATION,
     HOLDS_KEPT_AFTER_EXPIRY,
     NOTICES_KEPT,
+    SHADOW_DENIALS_KEPT,
     SLOTS,
     generation_to_prepare,
 )
@@ -23,6 +24,8 @@ from services.ledger.store import PostgresStore, Transaction
 CHORE = "forget"
 EVERY = timedelta(hours=1)
 ROWS_PER_STEP_MAX = 1_000
+# Of a customer's report of shadow mode.
+DAYS_PER_STEP_MAX = 10
 CUSTOMERS_PER_STEP_MAX = 500
 # Leaves time to the gate: a step uses one connection for some 10 ms, then pauses.
 PAUSE_SECONDS = 0.05
@@ -44,7 +47,7 @@ class Retention:
         now = self._wall.now()
         if not await self._store.run(lambda tx: tx.retention.claim(CHORE, at=now, due_again=now + EVERY)):
             return 0
-        dropped = await self._drop_notices() + await self._drop_holds()
+        dropped = await self._drop_notices() + await self._drop_by_customer()
         await self._prepare_slot()
         return dropped
 
@@ -66,11 +69,11 @@ class Retention:
             await asyncio.sleep(PAUSE_SECONDS)
         return dropped
 
-    async def _drop_holds(self) -> int:
+    async def _drop_by_customer(self) -> int:
         dropped, last = 0, ""
         while customer_ids := await self._customers_after(last):
             last = customer_ids[-1]
-            while (count := await self._drop_holds_of(customer_ids)) > 0:
+            while (count := await self._drop_of(customer_ids)) > 0:
                 dropped += count
                 await asyncio.sleep(PAUSE_SECONDS)
             await asyncio.sleep(PAUSE_SECONDS)
@@ -82,16 +85,22 @@ class Retention:
 
         return await self._store.run(step)
 
-    async def _drop_holds_of(self, customer_ids: list[CustomerId]) -> int:
+    async def _drop_of(self, customer_ids: list[CustomerId]) -> int:
         made_before = HoldId(first_id("hld", self._wall.now() - HOLDS_KEPT_AFTER_CREATION))
         expired_before = self._clock.now() - HOLDS_KEPT_AFTER_EXPIRY
 
+        day = (self._clock.now() - SHADOW_DENIALS_KEPT).date()
+
         async def step(tx: Transaction) -> int:
-            return await tx.retention.drop_holds(
+            holds = await tx.retention.drop_holds(
                 customer_ids,
                 made_before=made_before,
                 expired_before=expired_before,
                 rows_max=ROWS_PER_STEP_MAX,
             )
+            lines = await tx.retention.drop_shadow_denials(
+                customer_ids, before=day, days_max=DAYS_PER_STEP_MAX
+            )
+            return holds + lines
 
         return await self._store.run(step)

@@ -10,7 +10,7 @@ from purser.ledger.v1 import ledger_admin_pb2_grpc
 from services.ledger.operations import Operations
 from services.ledger.wire.copies import repairs
 from services.ledger.wire.credits import grants, refunds, reports
-from services.ledger.wire.gate import caps, concurrency_caps
+from services.ledger.wire.gate import caps, concurrency_caps, shadow
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["LedgerAdminService"].full_name
 
@@ -77,6 +77,27 @@ class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
         customer, page = concurrency_caps.list_from_wire(request)
         rows = await self._do.concurrency_caps.list(customer, page)
         return concurrency_caps.list_to_wire(rows, page, customer)
+
+    async def SetShadowMode(
+        self, request: pb.SetShadowModeRequest, context: Context
+    ) -> pb.SetShadowModeResponse:
+        command = shadow.set_from_wire(request)
+        mode = await self._do.shadows.set(command)
+        return shadow.set_to_wire(mode)
+
+    async def ListShadowModes(
+        self, request: pb.ListShadowModesRequest, context: Context
+    ) -> pb.ListShadowModesResponse:
+        customer = shadow.modes_from_wire(request)
+        modes = await self._do.shadows.modes(customer)
+        return shadow.modes_to_wire(modes)
+
+    async def ListShadowDenials(
+        self, request: pb.ListShadowDenialsRequest, context: Context
+    ) -> pb.ListShadowDenialsResponse:
+        query = shadow.denials_from_wire(request)
+        rows = await self._do.shadows.denials(query.customer, query.first, query.last, query.page)
+        return shadow.denials_to_wire(rows, query)
 
     async def ListSeatBalances(
         self, request: pb.ListSeatBalancesRequest, context: Context

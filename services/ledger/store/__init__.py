@@ -43,6 +43,7 @@ from services.ledger.store.credits.writing import write_changes, write_extras
 from services.ledger.store.gate.caps import Caps
 from services.ledger.store.gate.concurrency_caps import ConcurrencyCaps
 from services.ledger.store.gate.recounts import Recounts
+from services.ledger.store.gate.shadow import Shadows
 from services.ledger.store.gate.standings import Standings
 from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
@@ -93,6 +94,7 @@ class Transaction:
         self.caps = Caps(connection)
         self.concurrency_caps = ConcurrencyCaps(connection)
         self.recounts = Recounts(connection)
+        self.shadows = Shadows(connection)
         self.reports = Reports(connection)
         self.retention = Retention(connection)
         self.events = UsageEvents(connection)

@@ -13,15 +13,21 @@ from services.ledger.domain.credits.seat_void import SeatChangeVoided
 from services.ledger.domain.crossings.watch import Crossing, LevelCrossing
 from services.ledger.domain.gate.decision import (
     Authorized,
+    AuthorizedInShadow,
     AuthorizedLines,
+    AuthorizedLinesInShadow,
     Captured,
     CapturedLines,
     Debited,
+    DebitedInShadow,
     DebitedLines,
+    DebitedLinesInShadow,
     Extended,
+    ExtendedInShadow,
     Released,
 )
 from services.ledger.domain.gate.in_flight import ConcurrencyCapRemoval, CustomerConcurrencyCap
+from services.ledger.domain.gate.shadow import ShadowMode
 from services.ledger.domain.gate.spend_cap import CustomerSpendCap, SpendCapRemoval
 from services.ledger.domain.rating.dimensions import Dimension
 from services.ledger.domain.rating.metric import PropertyFilter
@@ -119,9 +125,20 @@ def _of_the_vendor(answer: Json) -> Json:
     return {**answer, "cap": {**answer["cap"], "owner": "VENDOR", "hours": 0}}
 
 
+def _cap_enforced(answer: Json) -> Json:
+    """CustomerSpendCap 2 to 3, CustomerConcurrencyCap 1 to 2: a cap can be in shadow mode."""
+    return {**answer, "cap": {**answer["cap"], "is_shadow": False}}
+
+
 RESPONSES: Final = Formats[Response](
     Format("Authorized", Authorized, (_without_overage,)),
     Format("AuthorizedLines", AuthorizedLines, (_lines_without_overage,)),
+    # Those in shadow mode have the versions of the others, which the previous version reads them as.
+    Format("AuthorizedInShadow", AuthorizedInShadow, (_without_overage,)),
+    Format("AuthorizedLinesInShadow", AuthorizedLinesInShadow, (_lines_without_overage,)),
+    Format("ExtendedInShadow", ExtendedInShadow, (_without_overage,)),
+    Format("DebitedInShadow", DebitedInShadow, (_without_overage,)),
+    Format("DebitedLinesInShadow", DebitedLinesInShadow, (_lines_without_overage,)),
     Format("Captured", Captured, (_without_overage,)),
     Format("CapturedLines", CapturedLines, (_lines_without_overage,)),
     Format("Released", Released),
@@ -153,9 +170,10 @@ RESPONSES: Final = Formats[Response](
             _grant_never_owed,
         ),
     ),
-    Format("CustomerSpendCap", CustomerSpendCap, (_of_the_vendor,)),
+    Format("CustomerSpendCap", CustomerSpendCap, (_of_the_vendor, _cap_enforced)),
     Format("SpendCapRemoval", SpendCapRemoval),
-    Format("CustomerConcurrencyCap", CustomerConcurrencyCap),
+    Format("CustomerConcurrencyCap", CustomerConcurrencyCap, (_cap_enforced,)),
+    Format("ShadowMode", ShadowMode),
     Format("ConcurrencyCapRemoval", ConcurrencyCapRemoval),
     Format("CorrectedUsage", CorrectedUsage),
     Format("AdjustedBalance", AdjustedBalance),

@@ -5,15 +5,28 @@ The unique key of a slot settles who was first: a twin that comes between find a
 again. What a slot is, and why this is exact: domain/retention.py. Every slot is looked into.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import partial
-from typing import TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from meshkit.requests import Command, check_same_body
 from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.credits.unit_of_work import StoredResponse
-from services.ledger.domain.gate.decision import Captured, CapturedLines
+from services.ledger.domain.gate.decision import (
+    Authorized,
+    AuthorizedInShadow,
+    AuthorizedLines,
+    AuthorizedLinesInShadow,
+    Captured,
+    CapturedLines,
+    Debited,
+    DebitedInShadow,
+    DebitedLines,
+    DebitedLinesInShadow,
+    Extended,
+    ExtendedInShadow,
+)
 from services.ledger.domain.responses import Response
 from services.ledger.domain.retention import places_at
 from services.ledger.store.audit import Audit
@@ -21,6 +34,15 @@ from services.ledger.store.connection import Connection
 from services.ledger.store.formats import RESPONSES
 
 R = TypeVar("R", bound=Response)
+
+# What is stored instead of these for a call that only shadow mode has allowed.
+_IN_SHADOW: Final[Mapping[type[Any], type[Any]]] = {
+    Authorized: AuthorizedInShadow,
+    AuthorizedLines: AuthorizedLinesInShadow,
+    Extended: ExtendedInShadow,
+    Debited: DebitedInShadow,
+    DebitedLines: DebitedLinesInShadow,
+}
 
 
 class StoredResponses:
@@ -86,6 +108,10 @@ class StoredResponses:
 
 
 def _decode(data: dict[str, object], response_type: type[R]) -> R:
+    stored_type: type[Any] = response_type
     # Capture without an amount does not say whether its hold has several lines, and so which response it got.
-    stored_type = CapturedLines if response_type is Captured and "lines" in data else response_type
+    if response_type is Captured and "lines" in data:
+        stored_type = CapturedLines
+    elif "shadow_denial" in data:
+        stored_type = _IN_SHADOW[response_type]
     return cast(R, RESPONSES.of(stored_type).decode(data))

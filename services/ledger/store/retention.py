@@ -2,7 +2,7 @@
 """Drops rows past their retention, a bounded number at a time."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.gate.hold import HoldId
@@ -32,6 +32,17 @@ _DELIVERED_NOTICES = """
         SELECT customer_id, notice_id FROM ledger.outbox WHERE sent_time < $1 ORDER BY sent_time LIMIT {rows_max}
     ) d
     WHERE o.customer_id = d.customer_id AND o.notice_id = d.notice_id
+"""
+
+
+_OLD_SHADOW_DENIALS = """
+    DELETE FROM ledger.shadow_denials s USING (
+        SELECT o.customer_id, o.day FROM unnest($1::text[]) AS c (customer_id) CROSS JOIN LATERAL (
+            SELECT DISTINCT customer_id, day FROM ledger.shadow_denials
+            WHERE customer_id = c.customer_id AND day < $2 LIMIT {rows_max}
+        ) o LIMIT {rows_max}
+    ) d
+    WHERE s.customer_id = d.customer_id AND s.day = d.day
 """
 
 
@@ -73,6 +84,16 @@ class Retention:
         return _count(
             await self._connection.execute(
                 _OLD_HOLDS.format(rows_max=int(rows_max)), list(customer_ids), made_before, expired_before
+            )
+        )
+
+    async def drop_shadow_denials(
+        self, customer_ids: Sequence[CustomerId], *, before: date, days_max: int
+    ) -> int:
+        """Drop the lines of these customers' reports of days before `before`, of a number of days; returns how many."""
+        return _count(
+            await self._connection.execute(
+                _OLD_SHADOW_DENIALS.format(rows_max=int(days_max)), list(customer_ids), before
             )
         )
 

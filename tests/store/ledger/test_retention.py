@@ -59,6 +59,20 @@ async def test_an_ended_hold_is_known_for_70_days_and_then_dropped(books: Books,
     assert await sql.count("holds") == 0
 
 
+async def test_a_report_of_shadow_mode_is_kept_for_400_days(books: Books, sql: Sql) -> None:
+    await sql.execute(
+        "INSERT INTO ledger.shadow_denials SELECT 'cus_acme', date '2025-06-01' + n, 'crt_ai', 'SPEND_CAP_REACHED',"
+        " 'cap_1', 'prd_1', 'user_id', 'ann', 1, 1, now(), now() FROM generate_series(0, 24) n"
+    )
+    midnight = JUNE.replace(hour=0, minute=0, second=0, microsecond=0)
+
+    kept = await _forget(books, sql, midnight + timedelta(days=401) - MILLISECOND)
+    dropped = await _forget(books, sql, midnight + timedelta(days=421))
+
+    assert (kept, dropped) == (0, 21)
+    assert await sql.count("shadow_denials") == 4
+
+
 async def test_a_recount_does_not_miss_a_hold_that_was_dropped(books: Books, sql: Sql) -> None:
     old, young = [(await books.authorize(10)).hold_id for _ in range(2)]
     for hold_id in (old, young):

@@ -80,6 +80,11 @@ WALLS = {
     ],
     "spends and caps": [
         "UPDATE ledger.spends SET held_micros = -1",
+        "INSERT INTO ledger.shadow_modes VALUES ('cus_nobody', '', true, now())",
+        "INSERT INTO ledger.shadow_denials VALUES"
+        " ('cus_acme', '2025-06-01', 'crt_ai', 'r', '', '', '', '', 0, 1, now(), now())",
+        "INSERT INTO ledger.shadow_denials VALUES"
+        " ('cus_acme', '2025-06-01', 'crt_ai', 'r', '', '', '', '', 1, 1, now(), now() - interval '1 day')",
         "INSERT INTO ledger.concurrency_caps VALUES ('cus_nobody', 'ccp_1', 'crt_ai', 'k', '', 1, now())",
         "INSERT INTO ledger.concurrency_caps VALUES ('cus_acme', 'ccp_1', 'crt_ai', 'k', '', -1, now())",
         "INSERT INTO ledger.concurrency_caps VALUES ('cus_acme', 'ccp_1', 'crt_ai', 'k', '', 1, now()),"

@@ -54,7 +54,7 @@ from services.ledger.domain.crossings.watch import Crossing, LevelCrossing
 from services.ledger.domain.responses import Response
 from services.ledger.wire.copies import plan_changes, repairs
 from services.ledger.wire.credits import grants, refunds
-from services.ledger.wire.gate import caps, concurrency_caps, gate
+from services.ledger.wire.gate import caps, concurrency_caps, gate, shadow
 from services.ledger.wire.usage import corrections, rerates
 from tests.support.any_rpc import request_of
 from tests.support.golden import (
@@ -153,6 +153,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "SetOveragePolicy": contracts.set_overage_from_wire,
     "SetSellerDetails": parties.set_seller_from_wire,
     "SetConcurrencyCap": concurrency_caps.set_from_wire,
+    "SetShadowMode": shadow.set_from_wire,
     "SetSpendCap": caps.set_from_wire,
     "SuspendCustomer": customers.suspend_from_wire,
     "UnarchiveCustomer": customers.unarchive_from_wire,
@@ -307,6 +308,7 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "SetOveragePolicy",
         "SetPaymentMethod",
         "SetSellerDetails",
+        "SetShadowMode",
         "SetSharedPoolAccess",
         "UnarchiveCustomer",
         "UpdateAlert",

@@ -189,7 +189,7 @@ class VoidGrantResponse(_message.Message):
     def __init__(self, grant: _Optional[_Union[_ledger_pb2.Grant, _Mapping]] = ..., voided_micros: _Optional[int] = ...) -> None: ...
 
 class SpendCap(_message.Message):
-    __slots__ = ("spend_cap_id", "customer_id", "credit_type_id", "group_key", "group_value", "limit_micros", "window", "create_time", "window_hours")
+    __slots__ = ("spend_cap_id", "customer_id", "credit_type_id", "group_key", "group_value", "limit_micros", "window", "create_time", "window_hours", "is_shadow")
     SPEND_CAP_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -199,6 +199,7 @@ class SpendCap(_message.Message):
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     WINDOW_HOURS_FIELD_NUMBER: _ClassVar[int]
+    IS_SHADOW_FIELD_NUMBER: _ClassVar[int]
     spend_cap_id: str
     customer_id: str
     credit_type_id: str
@@ -208,10 +209,11 @@ class SpendCap(_message.Message):
     window: CapWindow
     create_time: _timestamp_pb2.Timestamp
     window_hours: int
-    def __init__(self, spend_cap_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[CapWindow, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_hours: _Optional[int] = ...) -> None: ...
+    is_shadow: bool
+    def __init__(self, spend_cap_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[CapWindow, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_hours: _Optional[int] = ..., is_shadow: _Optional[bool] = ...) -> None: ...
 
 class SetSpendCapRequest(_message.Message):
-    __slots__ = ("request_id", "customer", "credit_type_id", "group_key", "group_value", "limit_micros", "window", "window_hours")
+    __slots__ = ("request_id", "customer", "credit_type_id", "group_key", "group_value", "limit_micros", "window", "window_hours", "is_shadow")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -220,6 +222,7 @@ class SetSpendCapRequest(_message.Message):
     LIMIT_MICROS_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     WINDOW_HOURS_FIELD_NUMBER: _ClassVar[int]
+    IS_SHADOW_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer: str
     credit_type_id: str
@@ -228,7 +231,8 @@ class SetSpendCapRequest(_message.Message):
     limit_micros: int
     window: CapWindow
     window_hours: int
-    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[CapWindow, str]] = ..., window_hours: _Optional[int] = ...) -> None: ...
+    is_shadow: bool
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[CapWindow, str]] = ..., window_hours: _Optional[int] = ..., is_shadow: _Optional[bool] = ...) -> None: ...
 
 class SetSpendCapResponse(_message.Message):
     __slots__ = ("spend_cap",)
@@ -269,7 +273,7 @@ class ListSpendCapsResponse(_message.Message):
     def __init__(self, spend_caps: _Optional[_Iterable[_Union[SpendCap, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ConcurrencyCap(_message.Message):
-    __slots__ = ("concurrency_cap_id", "customer_id", "credit_type_id", "group_key", "group_value", "product_id", "holds_max", "create_time")
+    __slots__ = ("concurrency_cap_id", "customer_id", "credit_type_id", "group_key", "group_value", "product_id", "holds_max", "create_time", "is_shadow")
     CONCURRENCY_CAP_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -278,6 +282,7 @@ class ConcurrencyCap(_message.Message):
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     HOLDS_MAX_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    IS_SHADOW_FIELD_NUMBER: _ClassVar[int]
     concurrency_cap_id: str
     customer_id: str
     credit_type_id: str
@@ -286,10 +291,11 @@ class ConcurrencyCap(_message.Message):
     product_id: str
     holds_max: int
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, concurrency_cap_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., product_id: _Optional[str] = ..., holds_max: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    is_shadow: bool
+    def __init__(self, concurrency_cap_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., product_id: _Optional[str] = ..., holds_max: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., is_shadow: _Optional[bool] = ...) -> None: ...
 
 class SetConcurrencyCapRequest(_message.Message):
-    __slots__ = ("request_id", "customer", "credit_type_id", "group_key", "product_id", "group_value", "holds_max")
+    __slots__ = ("request_id", "customer", "credit_type_id", "group_key", "product_id", "group_value", "holds_max", "is_shadow")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -297,6 +303,7 @@ class SetConcurrencyCapRequest(_message.Message):
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
     HOLDS_MAX_FIELD_NUMBER: _ClassVar[int]
+    IS_SHADOW_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer: str
     credit_type_id: str
@@ -304,7 +311,8 @@ class SetConcurrencyCapRequest(_message.Message):
     product_id: str
     group_value: str
     holds_max: int
-    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., product_id: _Optional[str] = ..., group_value: _Optional[str] = ..., holds_max: _Optional[int] = ...) -> None: ...
+    is_shadow: bool
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., product_id: _Optional[str] = ..., group_value: _Optional[str] = ..., holds_max: _Optional[int] = ..., is_shadow: _Optional[bool] = ...) -> None: ...
 
 class SetConcurrencyCapResponse(_message.Message):
     __slots__ = ("concurrency_cap",)
@@ -343,6 +351,98 @@ class ListConcurrencyCapsResponse(_message.Message):
     concurrency_caps: _containers.RepeatedCompositeFieldContainer[ConcurrencyCap]
     next_page_token: str
     def __init__(self, concurrency_caps: _Optional[_Iterable[_Union[ConcurrencyCap, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ShadowMode(_message.Message):
+    __slots__ = ("customer_id", "product_id", "is_on", "update_time")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    IS_ON_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    product_id: str
+    is_on: bool
+    update_time: _timestamp_pb2.Timestamp
+    def __init__(self, customer_id: _Optional[str] = ..., product_id: _Optional[str] = ..., is_on: _Optional[bool] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class SetShadowModeRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "product_id", "is_on")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    IS_ON_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    product_id: str
+    is_on: bool
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., product_id: _Optional[str] = ..., is_on: _Optional[bool] = ...) -> None: ...
+
+class SetShadowModeResponse(_message.Message):
+    __slots__ = ("shadow_mode",)
+    SHADOW_MODE_FIELD_NUMBER: _ClassVar[int]
+    shadow_mode: ShadowMode
+    def __init__(self, shadow_mode: _Optional[_Union[ShadowMode, _Mapping]] = ...) -> None: ...
+
+class ListShadowModesRequest(_message.Message):
+    __slots__ = ("customer",)
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    def __init__(self, customer: _Optional[str] = ...) -> None: ...
+
+class ListShadowModesResponse(_message.Message):
+    __slots__ = ("shadow_modes",)
+    SHADOW_MODES_FIELD_NUMBER: _ClassVar[int]
+    shadow_modes: _containers.RepeatedCompositeFieldContainer[ShadowMode]
+    def __init__(self, shadow_modes: _Optional[_Iterable[_Union[ShadowMode, _Mapping]]] = ...) -> None: ...
+
+class ShadowDenials(_message.Message):
+    __slots__ = ("customer_id", "day", "credit_type_id", "denial_reason", "cap_id", "product_id", "group_key", "group_value", "denials", "credits_micros", "first_time", "last_time")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    DAY_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
+    CAP_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
+    DENIALS_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_TIME_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    day: _timestamp_pb2.Timestamp
+    credit_type_id: str
+    denial_reason: _ledger_pb2.DenialReason
+    cap_id: str
+    product_id: str
+    group_key: str
+    group_value: str
+    denials: int
+    credits_micros: int
+    first_time: _timestamp_pb2.Timestamp
+    last_time: _timestamp_pb2.Timestamp
+    def __init__(self, customer_id: _Optional[str] = ..., day: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., credit_type_id: _Optional[str] = ..., denial_reason: _Optional[_Union[_ledger_pb2.DenialReason, str]] = ..., cap_id: _Optional[str] = ..., product_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., denials: _Optional[int] = ..., credits_micros: _Optional[int] = ..., first_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListShadowDenialsRequest(_message.Message):
+    __slots__ = ("customer", "start_time", "end_time", "page_size", "page_token")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    page_size: int
+    page_token: str
+    def __init__(self, customer: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListShadowDenialsResponse(_message.Message):
+    __slots__ = ("shadow_denials", "next_page_token")
+    SHADOW_DENIALS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    shadow_denials: _containers.RepeatedCompositeFieldContainer[ShadowDenials]
+    next_page_token: str
+    def __init__(self, shadow_denials: _Optional[_Iterable[_Union[ShadowDenials, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ListGrantsRequest(_message.Message):
     __slots__ = ("customer", "credit_type_id", "page_size", "page_token")

@@ -83,6 +83,21 @@ class LedgerAdminServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListConcurrencyCapsRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListConcurrencyCapsResponse.FromString,
                 _registered_method=True)
+        self.SetShadowMode = channel.unary_unary(
+                '/purser.ledger.v1.LedgerAdminService/SetShadowMode',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetShadowModeRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetShadowModeResponse.FromString,
+                _registered_method=True)
+        self.ListShadowModes = channel.unary_unary(
+                '/purser.ledger.v1.LedgerAdminService/ListShadowModes',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListShadowModesRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListShadowModesResponse.FromString,
+                _registered_method=True)
+        self.ListShadowDenials = channel.unary_unary(
+                '/purser.ledger.v1.LedgerAdminService/ListShadowDenials',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListShadowDenialsRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListShadowDenialsResponse.FromString,
+                _registered_method=True)
         self.ListSeatBalances = channel.unary_unary(
                 '/purser.ledger.v1.LedgerAdminService/ListSeatBalances',
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSeatBalancesRequest.SerializeToString,
@@ -212,6 +227,31 @@ class LedgerAdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetShadowMode(self, request, context):
+        """Switches shadow mode on or off: of a customer, or of one of its products. In shadow mode, what would be denied for
+        SEAT_NOT_ASSIGNED, TOO_MANY_IN_FLIGHT, SPEND_CAP_REACHED or INSUFFICIENT_CREDITS is allowed and counted in a report. It
+        applies from the next call on. Idempotent by request_id.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), PRODUCT_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListShadowModes(self, request, context):
+        """Lists what is set of a customer by SetShadowMode. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListShadowDenials(self, request, context):
+        """Reports what would have been denied and was allowed by shadow mode, of a customer or of all. Kept for 400 days.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListSeatBalances(self, request, context):
         """Lists the seats of a customer that are assigned now, with the seat-scoped credits of each: by subscription, seat id and
         credit type. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
@@ -324,6 +364,21 @@ def add_LedgerAdminServiceServicer_to_server(servicer, server):
                     servicer.ListConcurrencyCaps,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListConcurrencyCapsRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListConcurrencyCapsResponse.SerializeToString,
+            ),
+            'SetShadowMode': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetShadowMode,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetShadowModeRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetShadowModeResponse.SerializeToString,
+            ),
+            'ListShadowModes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListShadowModes,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListShadowModesRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListShadowModesResponse.SerializeToString,
+            ),
+            'ListShadowDenials': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListShadowDenials,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListShadowDenialsRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListShadowDenialsResponse.SerializeToString,
             ),
             'ListSeatBalances': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSeatBalances,
@@ -613,6 +668,87 @@ class LedgerAdminService:
             '/purser.ledger.v1.LedgerAdminService/ListConcurrencyCaps',
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListConcurrencyCapsRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListConcurrencyCapsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetShadowMode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerAdminService/SetShadowMode',
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetShadowModeRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetShadowModeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListShadowModes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerAdminService/ListShadowModes',
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListShadowModesRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListShadowModesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListShadowDenials(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerAdminService/ListShadowDenials',
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListShadowDenialsRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListShadowDenialsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -79,6 +79,18 @@ class LedgerAdminServiceStub:
     """
     ListConcurrencyCaps: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListConcurrencyCapsRequest, _ledger_admin_pb2.ListConcurrencyCapsResponse]
     """Lists a customer's concurrency caps. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    SetShadowMode: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetShadowModeRequest, _ledger_admin_pb2.SetShadowModeResponse]
+    """Switches shadow mode on or off: of a customer, or of one of its products. In shadow mode, what would be denied for
+    SEAT_NOT_ASSIGNED, TOO_MANY_IN_FLIGHT, SPEND_CAP_REACHED or INSUFFICIENT_CREDITS is allowed and counted in a report. It
+    applies from the next call on. Idempotent by request_id.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), PRODUCT_NOT_FOUND (NOT_FOUND).
+    """
+    ListShadowModes: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListShadowModesRequest, _ledger_admin_pb2.ListShadowModesResponse]
+    """Lists what is set of a customer by SetShadowMode. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    ListShadowDenials: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListShadowDenialsRequest, _ledger_admin_pb2.ListShadowDenialsResponse]
+    """Reports what would have been denied and was allowed by shadow mode, of a customer or of all. Kept for 400 days.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
     ListSeatBalances: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListSeatBalancesRequest, _ledger_admin_pb2.ListSeatBalancesResponse]
     """Lists the seats of a customer that are assigned now, with the seat-scoped credits of each: by subscription, seat id and
     credit type. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
@@ -161,6 +173,18 @@ class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
     """
     ListConcurrencyCaps: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListConcurrencyCapsRequest, _ledger_admin_pb2.ListConcurrencyCapsResponse]  # type: ignore[assignment]
     """Lists a customer's concurrency caps. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    SetShadowMode: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetShadowModeRequest, _ledger_admin_pb2.SetShadowModeResponse]  # type: ignore[assignment]
+    """Switches shadow mode on or off: of a customer, or of one of its products. In shadow mode, what would be denied for
+    SEAT_NOT_ASSIGNED, TOO_MANY_IN_FLIGHT, SPEND_CAP_REACHED or INSUFFICIENT_CREDITS is allowed and counted in a report. It
+    applies from the next call on. Idempotent by request_id.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), PRODUCT_NOT_FOUND (NOT_FOUND).
+    """
+    ListShadowModes: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListShadowModesRequest, _ledger_admin_pb2.ListShadowModesResponse]  # type: ignore[assignment]
+    """Lists what is set of a customer by SetShadowMode. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    ListShadowDenials: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListShadowDenialsRequest, _ledger_admin_pb2.ListShadowDenialsResponse]  # type: ignore[assignment]
+    """Reports what would have been denied and was allowed by shadow mode, of a customer or of all. Kept for 400 days.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
     ListSeatBalances: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListSeatBalancesRequest, _ledger_admin_pb2.ListSeatBalancesResponse]  # type: ignore[assignment]
     """Lists the seats of a customer that are assigned now, with the seat-scoped credits of each: by subscription, seat id and
     credit type. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
@@ -294,6 +318,36 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_admin_pb2.ListConcurrencyCapsResponse, _abc.Awaitable[_ledger_admin_pb2.ListConcurrencyCapsResponse]]:
         """Lists a customer's concurrency caps. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def SetShadowMode(
+        self,
+        request: _ledger_admin_pb2.SetShadowModeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_admin_pb2.SetShadowModeResponse, _abc.Awaitable[_ledger_admin_pb2.SetShadowModeResponse]]:
+        """Switches shadow mode on or off: of a customer, or of one of its products. In shadow mode, what would be denied for
+        SEAT_NOT_ASSIGNED, TOO_MANY_IN_FLIGHT, SPEND_CAP_REACHED or INSUFFICIENT_CREDITS is allowed and counted in a report. It
+        applies from the next call on. Idempotent by request_id.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), PRODUCT_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def ListShadowModes(
+        self,
+        request: _ledger_admin_pb2.ListShadowModesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_admin_pb2.ListShadowModesResponse, _abc.Awaitable[_ledger_admin_pb2.ListShadowModesResponse]]:
+        """Lists what is set of a customer by SetShadowMode. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def ListShadowDenials(
+        self,
+        request: _ledger_admin_pb2.ListShadowDenialsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_admin_pb2.ListShadowDenialsResponse, _abc.Awaitable[_ledger_admin_pb2.ListShadowDenialsResponse]]:
+        """Reports what would have been denied and was allowed by shadow mode, of a customer or of all. Kept for 400 days.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
 
     @_abc_1.abstractmethod
     def ListSeatBalances(

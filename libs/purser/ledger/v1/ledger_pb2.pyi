@@ -132,7 +132,7 @@ class AuthorizeRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., product_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., hold_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., allow_partial: _Optional[bool] = ..., properties: _Optional[_Mapping[str, str]] = ..., lines: _Optional[_Iterable[_Union[UsageLine, _Mapping]]] = ...) -> None: ...
 
 class AuthorizeResponse(_message.Message):
-    __slots__ = ("decision", "denial_reason", "hold_id", "held_micros", "held_quantity_micros", "credit_type_id", "available_micros", "affordable_quantity_micros", "affordable_credits_micros", "expire_time", "lines", "overage_held_micros", "reached_cap", "reached_concurrency_cap")
+    __slots__ = ("decision", "denial_reason", "hold_id", "held_micros", "held_quantity_micros", "credit_type_id", "available_micros", "affordable_quantity_micros", "affordable_credits_micros", "expire_time", "lines", "overage_held_micros", "reached_cap", "reached_concurrency_cap", "shadow_denial")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
     HOLD_ID_FIELD_NUMBER: _ClassVar[int]
@@ -147,6 +147,7 @@ class AuthorizeResponse(_message.Message):
     OVERAGE_HELD_MICROS_FIELD_NUMBER: _ClassVar[int]
     REACHED_CAP_FIELD_NUMBER: _ClassVar[int]
     REACHED_CONCURRENCY_CAP_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_DENIAL_FIELD_NUMBER: _ClassVar[int]
     decision: Decision
     denial_reason: DenialReason
     hold_id: str
@@ -161,7 +162,8 @@ class AuthorizeResponse(_message.Message):
     overage_held_micros: int
     reached_cap: SpendCapUse
     reached_concurrency_cap: ConcurrencyCapUse
-    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., hold_id: _Optional[str] = ..., held_micros: _Optional[int] = ..., held_quantity_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_quantity_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lines: _Optional[_Iterable[_Union[LineResult, _Mapping]]] = ..., overage_held_micros: _Optional[int] = ..., reached_cap: _Optional[_Union[SpendCapUse, _Mapping]] = ..., reached_concurrency_cap: _Optional[_Union[ConcurrencyCapUse, _Mapping]] = ...) -> None: ...
+    shadow_denial: ShadowDenial
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., hold_id: _Optional[str] = ..., held_micros: _Optional[int] = ..., held_quantity_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_quantity_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lines: _Optional[_Iterable[_Union[LineResult, _Mapping]]] = ..., overage_held_micros: _Optional[int] = ..., reached_cap: _Optional[_Union[SpendCapUse, _Mapping]] = ..., reached_concurrency_cap: _Optional[_Union[ConcurrencyCapUse, _Mapping]] = ..., shadow_denial: _Optional[_Union[ShadowDenial, _Mapping]] = ...) -> None: ...
 
 class CaptureRequest(_message.Message):
     __slots__ = ("request_id", "customer", "hold_id", "quantity_micros", "credits_micros", "lines")
@@ -238,7 +240,7 @@ class ExtendHoldRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., hold_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., hold_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ExtendHoldResponse(_message.Message):
-    __slots__ = ("decision", "denial_reason", "held_micros", "credit_type_id", "available_micros", "affordable_credits_micros", "expire_time", "overage_held_micros", "reached_cap")
+    __slots__ = ("decision", "denial_reason", "held_micros", "credit_type_id", "available_micros", "affordable_credits_micros", "expire_time", "overage_held_micros", "reached_cap", "shadow_denial")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
     HELD_MICROS_FIELD_NUMBER: _ClassVar[int]
@@ -248,6 +250,7 @@ class ExtendHoldResponse(_message.Message):
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     OVERAGE_HELD_MICROS_FIELD_NUMBER: _ClassVar[int]
     REACHED_CAP_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_DENIAL_FIELD_NUMBER: _ClassVar[int]
     decision: Decision
     denial_reason: DenialReason
     held_micros: int
@@ -257,7 +260,8 @@ class ExtendHoldResponse(_message.Message):
     expire_time: _timestamp_pb2.Timestamp
     overage_held_micros: int
     reached_cap: SpendCapUse
-    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., held_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., overage_held_micros: _Optional[int] = ..., reached_cap: _Optional[_Union[SpendCapUse, _Mapping]] = ...) -> None: ...
+    shadow_denial: ShadowDenial
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., held_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., overage_held_micros: _Optional[int] = ..., reached_cap: _Optional[_Union[SpendCapUse, _Mapping]] = ..., shadow_denial: _Optional[_Union[ShadowDenial, _Mapping]] = ...) -> None: ...
 
 class DebitRequest(_message.Message):
     __slots__ = ("request_id", "customer", "product_id", "quantity_micros", "credits_micros", "group_values", "properties", "lines")
@@ -294,7 +298,7 @@ class DebitRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., product_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., properties: _Optional[_Mapping[str, str]] = ..., lines: _Optional[_Iterable[_Union[UsageLine, _Mapping]]] = ...) -> None: ...
 
 class DebitResponse(_message.Message):
-    __slots__ = ("decision", "denial_reason", "debited_micros", "credit_type_id", "available_micros", "affordable_quantity_micros", "affordable_credits_micros", "lines", "overage_micros", "reached_cap")
+    __slots__ = ("decision", "denial_reason", "debited_micros", "credit_type_id", "available_micros", "affordable_quantity_micros", "affordable_credits_micros", "lines", "overage_micros", "reached_cap", "shadow_denial")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
     DEBITED_MICROS_FIELD_NUMBER: _ClassVar[int]
@@ -305,6 +309,7 @@ class DebitResponse(_message.Message):
     LINES_FIELD_NUMBER: _ClassVar[int]
     OVERAGE_MICROS_FIELD_NUMBER: _ClassVar[int]
     REACHED_CAP_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_DENIAL_FIELD_NUMBER: _ClassVar[int]
     decision: Decision
     denial_reason: DenialReason
     debited_micros: int
@@ -315,7 +320,8 @@ class DebitResponse(_message.Message):
     lines: _containers.RepeatedCompositeFieldContainer[LineResult]
     overage_micros: int
     reached_cap: SpendCapUse
-    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., debited_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_quantity_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., lines: _Optional[_Iterable[_Union[LineResult, _Mapping]]] = ..., overage_micros: _Optional[int] = ..., reached_cap: _Optional[_Union[SpendCapUse, _Mapping]] = ...) -> None: ...
+    shadow_denial: ShadowDenial
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., debited_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_quantity_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., lines: _Optional[_Iterable[_Union[LineResult, _Mapping]]] = ..., overage_micros: _Optional[int] = ..., reached_cap: _Optional[_Union[SpendCapUse, _Mapping]] = ..., shadow_denial: _Optional[_Union[ShadowDenial, _Mapping]] = ...) -> None: ...
 
 class Grant(_message.Message):
     __slots__ = ("grant_id", "grant_kind", "credit_type_id", "product_id", "granted_micros", "captured_micros", "held_micros", "expired_micros", "voided_micros", "available_micros", "priority", "effective_time", "expire_time", "cost_basis_micros", "scope_product_ids", "grant_schedule_id", "source_id", "create_time", "void_time", "void_reason", "void_actor", "rolled_over_micros", "rolled_from_grant_id", "slot_id")
@@ -501,6 +507,18 @@ class Draw(_message.Message):
     amount_micros: int
     def __init__(self, grant_id: _Optional[str] = ..., amount_micros: _Optional[int] = ...) -> None: ...
 
+class ShadowDenial(_message.Message):
+    __slots__ = ("denial_reason", "spend_cap_id", "concurrency_cap_id", "missing_micros")
+    DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
+    SPEND_CAP_ID_FIELD_NUMBER: _ClassVar[int]
+    CONCURRENCY_CAP_ID_FIELD_NUMBER: _ClassVar[int]
+    MISSING_MICROS_FIELD_NUMBER: _ClassVar[int]
+    denial_reason: DenialReason
+    spend_cap_id: str
+    concurrency_cap_id: str
+    missing_micros: int
+    def __init__(self, denial_reason: _Optional[_Union[DenialReason, str]] = ..., spend_cap_id: _Optional[str] = ..., concurrency_cap_id: _Optional[str] = ..., missing_micros: _Optional[int] = ...) -> None: ...
+
 class ConcurrencyCapUse(_message.Message):
     __slots__ = ("concurrency_cap_id", "group_key", "group_value", "product_id", "holds_max", "open_holds", "free_time")
     CONCURRENCY_CAP_ID_FIELD_NUMBER: _ClassVar[int]
@@ -569,7 +587,7 @@ class DecisionLine(_message.Message):
     def __init__(self, product_id: _Optional[str] = ..., dimension_values: _Optional[_Mapping[str, str]] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., contract_id: _Optional[str] = ..., rate_id: _Optional[str] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., draws: _Optional[_Iterable[_Union[Draw, _Mapping]]] = ...) -> None: ...
 
 class GetDecisionResponse(_message.Message):
-    __slots__ = ("decision", "denial_reason", "credits_micros", "price_micros", "per_micros", "credit_type_id", "contract_id", "draws", "grants", "spend_caps", "decide_time", "expire_time", "concurrency_caps", "available_micros", "rate_id", "lines", "overage_micros")
+    __slots__ = ("decision", "denial_reason", "credits_micros", "price_micros", "per_micros", "credit_type_id", "contract_id", "draws", "grants", "spend_caps", "decide_time", "expire_time", "concurrency_caps", "shadow_denial", "available_micros", "rate_id", "lines", "overage_micros")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
     CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
@@ -583,6 +601,7 @@ class GetDecisionResponse(_message.Message):
     DECIDE_TIME_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     CONCURRENCY_CAPS_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_DENIAL_FIELD_NUMBER: _ClassVar[int]
     AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
     RATE_ID_FIELD_NUMBER: _ClassVar[int]
     LINES_FIELD_NUMBER: _ClassVar[int]
@@ -600,11 +619,12 @@ class GetDecisionResponse(_message.Message):
     decide_time: _timestamp_pb2.Timestamp
     expire_time: _timestamp_pb2.Timestamp
     concurrency_caps: _containers.RepeatedCompositeFieldContainer[ConcurrencyCapUse]
+    shadow_denial: ShadowDenial
     available_micros: int
     rate_id: str
     lines: _containers.RepeatedCompositeFieldContainer[DecisionLine]
     overage_micros: int
-    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., credits_micros: _Optional[int] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., draws: _Optional[_Iterable[_Union[Draw, _Mapping]]] = ..., grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ..., spend_caps: _Optional[_Iterable[_Union[SpendCapUse, _Mapping]]] = ..., decide_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., concurrency_caps: _Optional[_Iterable[_Union[ConcurrencyCapUse, _Mapping]]] = ..., available_micros: _Optional[int] = ..., rate_id: _Optional[str] = ..., lines: _Optional[_Iterable[_Union[DecisionLine, _Mapping]]] = ..., overage_micros: _Optional[int] = ...) -> None: ...
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., credits_micros: _Optional[int] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., draws: _Optional[_Iterable[_Union[Draw, _Mapping]]] = ..., grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ..., spend_caps: _Optional[_Iterable[_Union[SpendCapUse, _Mapping]]] = ..., decide_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., concurrency_caps: _Optional[_Iterable[_Union[ConcurrencyCapUse, _Mapping]]] = ..., shadow_denial: _Optional[_Union[ShadowDenial, _Mapping]] = ..., available_micros: _Optional[int] = ..., rate_id: _Optional[str] = ..., lines: _Optional[_Iterable[_Union[DecisionLine, _Mapping]]] = ..., overage_micros: _Optional[int] = ...) -> None: ...
 
 class AuthorizeBatchRequest(_message.Message):
     __slots__ = ("items",)

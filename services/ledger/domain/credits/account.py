@@ -40,6 +40,7 @@ from services.ledger.domain.credits.seats import (
 from services.ledger.domain.crossings.watch import Crossing, LevelCrossing, Watch, WatchState
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.gate.in_flight import ConcurrencyCap, InFlight, in_flight_after
+from services.ledger.domain.gate.shadow import ShadowRecord
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend, SpendCap
 from services.ledger.domain.gate.windows import ZONE_DEFAULT, SteppedWindow
 from services.ledger.domain.rating.metric import UniqueValue
@@ -70,6 +71,7 @@ class Account:
     settled_time: everything that fell due up to this instant is written.
     concurrency_caps: by subject. in_flight: the open holds of what they limit, known only while there are such caps;
     None: they are too many to be cached.
+    shadow_products: those in shadow mode, EVERY_PRODUCT among them if the customer is.
     overage_caps: by contract, the most overage in a usage period; None: no limit. Contracts that never allowed overage
     are left out.
     windows, own_subjects: what is counted only because a cap or a watch needs it (spend_cap.py); empty without one.
@@ -77,7 +79,7 @@ class Account:
     seats, slots: of the seat ids that the current requests name, the slots that they occupy or occupied lately; and
     these slots, whose grants are among `grants`. All figures of the pool are those of its shared grants.
     values: of UNIQUE metrics, how many events have reported each; only those that the current requests report.
-    entries, crossings: those added since the account was read.
+    entries, crossings, shadow_records: those added since the account was read.
     changed_…: ids of what changed since then, in order, with repetitions.
     rankings: cached by product (None: all products). bounds: of the watches, cached by crossings/bounds.py. They never
     influence a decision.
@@ -102,6 +104,7 @@ class Account:
     caps: tuple[SpendCap, ...] = ()
     concurrency_caps: Mapping[GroupValue, ConcurrencyCap] = field(default_factory=dict)
     in_flight: InFlight | None = field(default_factory=dict)
+    shadow_products: frozenset[ProductId] = frozenset()
     overage_caps: Mapping[str, Credits | None] = field(default_factory=dict)
     windows: Mapping[GroupValue, tuple[SteppedWindow, ...]] = field(default_factory=dict)
     own_subjects: frozenset[GroupValue] = frozenset()
@@ -115,6 +118,7 @@ class Account:
     watch_states: Mapping[tuple[str, str], WatchState] = field(default_factory=dict)
     entries: tuple[Entry, ...] = ()
     crossings: tuple[Crossing | LevelCrossing, ...] = ()
+    shadow_records: tuple[ShadowRecord, ...] = ()
     changed_grants: tuple[GrantId, ...] = field(default=(), compare=False)
     changed_holds: tuple[HoldId, ...] = field(default=(), compare=False)
     changed_spends: tuple[GroupValue, ...] = field(default=(), compare=False)
@@ -278,6 +282,10 @@ class Account:
             changes["shortfall"] = countable(Credits(shortfall), "the pool's shortfall")
         return evolve(self, **changes) if changes else self
 
+    def with_shadow(self, record: ShadowRecord) -> "Account":
+        """Return the account with a record of what shadow mode has allowed."""
+        return evolve(self, shadow_records=(*self.shadow_records, record))
+
     def _rankings_after(self, changed: Mapping[GrantId, Grant]) -> dict[ProductId | None, Ranking]:
         rankings = self.rankings
         for grant_id, grant in changed.items():
@@ -353,6 +361,7 @@ class Account:
             holds=holds,
             entries=(),
             crossings=(),
+            shadow_records=(),
             changed_grants=(),
             changed_holds=(),
             changed_spends=(),

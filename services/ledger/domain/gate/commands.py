@@ -198,6 +198,7 @@ class SetSpendCap:
     limit: Credits
     window: CapWindow
     hours: int = 0
+    is_shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +221,7 @@ class SetConcurrencyCap:
     credit_type_id: CreditTypeId
     subject: GroupValue
     holds_max: int
+    is_shadow: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +232,17 @@ class RemoveConcurrencyCap:
     fingerprint: bytes
     customer: str
     concurrency_cap_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetShadowMode:
+    """Switch shadow mode of a customer on or off, for one product or (EVERY_PRODUCT) for all."""
+
+    request_id: str
+    fingerprint: bytes
+    customer: str
+    product_id: ProductId
+    is_on: bool
 
 
 class RespondsWith(Protocol[Response_co]):

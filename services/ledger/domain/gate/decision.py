@@ -10,8 +10,8 @@ from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId
 from services.ledger.domain.credits.seats import POOL, Purse
 from services.ledger.domain.gate.hold import HoldId
-from services.ledger.domain.gate.in_flight import InFlightUse, fullest
-from services.ledger.domain.gate.spend_cap import CapUse, tightest
+from services.ledger.domain.gate.in_flight import InFlightUse
+from services.ledger.domain.gate.spend_cap import CapUse
 from services.ledger.domain.usage.meter import MeteredPrice
 
 
@@ -24,6 +24,28 @@ class DenialReason(Enum):
     TOO_MANY_IN_FLIGHT = "TOO_MANY_IN_FLIGHT"
     SPEND_CAP_REACHED = "SPEND_CAP_REACHED"
     INSUFFICIENT_CREDITS = "INSUFFICIENT_CREDITS"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a call is denied. cap: the one that denies it, if one does."""
+
+    reason: DenialReason
+    cap: CapUse | InFlightUse | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowDenial:
+    """Why a call would have been denied that shadow mode has allowed (shadow.py).
+
+    spend_cap_id, concurrency_cap_id: the cap that would have denied it; at most one is set. missing: what neither
+    credits nor overage cover of it: not held, or recorded as shortfall.
+    """
+
+    reason: DenialReason
+    spend_cap_id: str = ""
+    concurrency_cap_id: str = ""
+    missing: Credits = Credits(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,28 +86,44 @@ class Ask:
 class Verdict:
     """Whether an ask is affordable.
 
-    reason: None if it is. credits: its cost. overage: the part of it that no credits cover. affordable: the most that
-    caps, grants and overage allow. purse: whose credits it may draw. in_flight: concurrency caps, if it opens a hold.
+    refusal: None if it is. shadow: why it would not be, if only shadow mode allows it. credits: its cost. overage: the
+    part of it that no credits cover and its contract allows; missing: what neither covers. affordable: the most that
+    caps, grants and overage allow. purse: whose credits it may draw. in_flight: the concurrency caps that apply, if it
+    opens a hold.
     """
 
-    reason: DenialReason | None
+    refusal: Refusal | None
+    shadow: Refusal | None = None
     credits: Credits
     available: Credits
     overage: Credits
+    missing: Credits = Credits(0)
     affordable: Credits
     caps: tuple[CapUse, ...]
     purse: Purse = POOL
     in_flight: tuple[InFlightUse, ...] = ()
 
     @property
+    def reason(self) -> DenialReason | None:
+        """Why it is denied; None if it is not."""
+        return None if self.refusal is None else self.refusal.reason
+
+    @property
+    def covered(self) -> Credits:
+        """What a hold reserves, or a debit takes: all that it costs, unless something is missing."""
+        return self.credits - self.missing
+
+    @property
     def full_cap(self) -> InFlightUse | None:
         """The concurrency cap that denies the ask, if one does."""
-        return fullest(self.in_flight) if self.reason is DenialReason.TOO_MANY_IN_FLIGHT else None
+        cap = None if self.refusal is None else self.refusal.cap
+        return cap if isinstance(cap, InFlightUse) else None
 
     @property
     def reached_cap(self) -> CapUse | None:
         """The spend cap that denies the ask, if one does."""
-        return tightest(self.caps) if self.reason is DenialReason.SPEND_CAP_REACHED else None
+        cap = None if self.refusal is None else self.refusal.cap
+        return cap if isinstance(cap, CapUse) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +157,13 @@ class AuthorizeDenied(Authorized):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizedInShadow(Authorized):
+    """The response to an Authorize that only shadow mode has allowed."""
+
+    shadow_denial: ShadowDenial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineResult:
     """What one line of a call came to. credits: what is held, captured or debited for it. overage: the part of that
     which no credits cover.
@@ -137,6 +182,13 @@ class AuthorizedLines(Authorized):
     """The response to an allowed AuthorizeLines. lines: in the order of the request."""
 
     lines: tuple[LineResult, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizedLinesInShadow(AuthorizedLines):
+    """The response to an AuthorizeLines that only shadow mode has allowed."""
+
+    shadow_denial: ShadowDenial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +255,13 @@ class ExtendDenied(Extended):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendedInShadow(Extended):
+    """The response to an ExtendHold that only shadow mode has allowed."""
+
+    shadow_denial: ShadowDenial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Debited:
     """The response to Debit. overage: the part of `debited` that no credits cover."""
 
@@ -223,7 +282,21 @@ class DebitDenied(Debited):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DebitedInShadow(Debited):
+    """The response to a Debit that only shadow mode has allowed."""
+
+    shadow_denial: ShadowDenial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DebitedLines(Debited):
     """The response to an allowed DebitLines. lines: in the order of the request."""
 
     lines: tuple[LineResult, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebitedLinesInShadow(DebitedLines):
+    """The response to a DebitLines that only shadow mode has allowed."""
+
+    shadow_denial: ShadowDenial

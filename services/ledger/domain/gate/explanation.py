@@ -8,7 +8,7 @@ from datetime import datetime
 from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.burn_down import Draw
 from services.ledger.domain.credits.grant import CreditTypeId, Grant, ProductId
-from services.ledger.domain.gate.decision import DenialReason, Entitlement
+from services.ledger.domain.gate.decision import DenialReason, Entitlement, ShadowDenial
 from services.ledger.domain.gate.in_flight import InFlightUse
 from services.ledger.domain.gate.spend_cap import CapUse
 from services.ledger.domain.usage.meter import MeteredPrice
@@ -33,6 +33,7 @@ class Explanation:
 
     overage: what the draws do not cover of the credits; 0 if the call is denied. lines: of an ask or a hold of several;
     then entitlement is None. in_flight: the concurrency caps that apply.
+    shadow_denial: why it would be denied, if only shadow mode allows it.
     """
 
     reason: DenialReason | None
@@ -48,3 +49,4 @@ class Explanation:
     overage: Credits = Credits(0)
     lines: tuple[ExplainedLine, ...] = ()
     in_flight: tuple[InFlightUse, ...] = ()
+    shadow_denial: ShadowDenial | None = None

@@ -6,16 +6,18 @@ denial is a result and changes nothing. Source: services/ledger/README.md, "Orde
 and services/ledger/README.md, "Life of a hold".
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 from meshkit.evolve import evolve
 from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits import burn_down, due
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import Allocation
-from services.ledger.domain.credits.grant import hold_from
+from services.ledger.domain.credits.grant import ProductId, hold_from
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.gate.capping import cap_uses
 from services.ledger.domain.gate.capturing import available_to, room_for
@@ -25,11 +27,15 @@ from services.ledger.domain.gate.decision import (
     Ask,
     Authorized,
     AuthorizeDenied,
+    AuthorizedInShadow,
     DebitDenied,
     Debited,
+    DebitedInShadow,
     DenialReason,
     ExtendDenied,
     Extended,
+    ExtendedInShadow,
+    Refusal,
     Released,
     Verdict,
 )
@@ -44,12 +50,15 @@ from services.ledger.domain.gate.hold import (
 )
 from services.ledger.domain.gate.in_flight import InFlightUse, fullest, in_flight_uses
 from services.ledger.domain.gate.overage import held_more, room
+from services.ledger.domain.gate.shadow import covers, refusal_of, refused, shadow_denial, shadow_record
 from services.ledger.domain.gate.spend_cap import CapUse, GroupValue, Spend, hold_more, tightest
 from services.ledger.domain.gate.spending import Uncovered, counted, draw_now, time_of_spend
 from services.ledger.domain.gate.subjects import held_by, subjects_of
 from services.ledger.domain.rating.price import affordable
 from services.ledger.domain.totals import countable
 from services.ledger.domain.usage.meter import Meter
+
+A = TypeVar("A", Authorized, Extended, Debited)
 
 
 def judge(account: Account, ask: Ask, credits: Credits, *, at: datetime, opens_hold: bool = False) -> Verdict:
@@ -58,37 +67,51 @@ def judge(account: Account, ask: Ask, credits: Credits, *, at: datetime, opens_h
     opens_hold: the ask is for a new hold, which concurrency caps limit.
     """
     purse = account.purse(ask.entitlement.contract_id, ask.product_id, ask.group_values, at)
+    is_in_shadow = bool(account.shadow_products) and covers(account.shadow_products, (ask.product_id,))
+    has_seat = purse is not None
     if purse is None:
-        return _without_seat(credits)
+        if not is_in_shadow:
+            return _without_seat(credits)
+        purse = account.purse_of_usage(ask.entitlement.contract_id, ask.product_id, ask.group_values, at)
     available = account.available(at, ask.product_id, purse)
     payable = available
     if account.overage_caps:
         payable += room(account, ask.entitlement.contract_id, at=at)
     caps: tuple[CapUse, ...] = ()
-    headroom = payable
+    allowed = payable
+    is_refused = credits > payable or not has_seat
     if account.caps:
         caps = cap_uses(account, _subjects(account, ask), anchor=ask.entitlement.anchor, at=at)
-        headroom = min((use.headroom for use in caps), default=payable)
+        for use in caps:
+            is_refused = is_refused or credits > use.headroom
+            allowed = allowed if use.cap.is_shadow else min(allowed, use.headroom)
     in_flight: tuple[InFlightUse, ...] = ()
     if opens_hold and account.concurrency_caps:
         in_flight = in_flight_uses(
             account.concurrency_caps, account.in_flight or {}, ask.counted_group_values, (ask.product_id,)
         )
-    if in_flight and fullest(in_flight) is not None:
-        reason = DenialReason.TOO_MANY_IN_FLIGHT
-        headroom = Credits(0)
-    elif caps and credits > headroom:
-        reason = DenialReason.SPEND_CAP_REACHED
-    elif credits > payable:
-        reason = DenialReason.INSUFFICIENT_CREDITS
-    else:
-        reason = None
+        is_refused = is_refused or fullest(in_flight) is not None
+    refusal = shadow = None
+    if is_refused:
+
+        def first_refusal(caps: Sequence[CapUse], in_flight: Sequence[InFlightUse]) -> Refusal | None:
+            return refusal_of(
+                has_seat=has_seat,
+                full=fullest(in_flight),
+                reached=tightest(use for use in caps if credits > use.headroom),
+                is_covered=credits <= payable,
+            )
+
+        refusal, shadow = refused(first_refusal, caps, in_flight, is_in_shadow=is_in_shadow)
+    is_full = refusal is not None and refusal.reason is DenialReason.TOO_MANY_IN_FLIGHT
     return Verdict(
-        reason=reason,
+        refusal=refusal,
+        shadow=shadow,
         credits=credits,
         available=available,
-        overage=credits - available if credits > available else Credits(0),
-        affordable=min(payable, headroom),
+        overage=min(credits, payable) - available if credits > available else Credits(0),
+        missing=credits - payable if credits > payable else Credits(0),
+        affordable=Credits(0) if is_full else allowed,
         caps=caps,
         purse=purse,
         in_flight=in_flight,
@@ -97,7 +120,7 @@ def judge(account: Account, ask: Ask, credits: Credits, *, at: datetime, opens_h
 
 def _without_seat(credits: Credits) -> Verdict:
     return Verdict(
-        reason=DenialReason.SEAT_NOT_ASSIGNED,
+        refusal=Refusal(DenialReason.SEAT_NOT_ASSIGNED),
         credits=credits,
         available=Credits(0),
         overage=Credits(0),
@@ -117,7 +140,7 @@ def authorize(
         ask = replace(ask, amount=_affordable_part(meter, ask, verdict.affordable))
         amount = ask.amount
         if amount.micros:
-            verdict = replace(verdict, reason=None, credits=quoted(account, ask))
+            verdict = replace(verdict, refusal=None, credits=quoted(account, ask), missing=Credits(0))
     if verdict.reason is not None:
         return account, AuthorizeDenied(
             reason=verdict.reason,
@@ -141,21 +164,22 @@ def authorize(
         state=HoldState.HELD,
         quantity=quantity_of(amount),
         draws=allocation.draws,
-        overage=allocation.uncovered,
+        overage=verdict.overage,
         create_time=at,
         expire_time=expire_time,
     )
-    account = _held(account, hold, allocation, verdict.credits).due_no_later_than(expire_time)
-    left = verdict.affordable - verdict.credits
-    return account, Authorized(
+    account = _held(account, hold, allocation, verdict).due_no_later_than(expire_time)
+    account, answer = _answered(account, verdict, ask.product_id, Authorized, AuthorizedInShadow, at=at)
+    left = max(Credits(0), verdict.affordable - verdict.covered)
+    return account, answer(
         reason=None,
         hold_id=hold.hold_id,
-        held=verdict.credits,
+        held=verdict.covered,
         overage=hold.overage,
         held_quantity=amount if isinstance(amount, Quantity) else Quantity(0),
         expire_time=expire_time,
         credit_type_id=account.credit_type_id,
-        available=verdict.available - (verdict.credits - hold.overage),
+        available=verdict.available - (verdict.covered - hold.overage),
         affordable=left,
         affordable_quantity=affordable(meter.pricing, meter.position, left),
     )
@@ -171,6 +195,7 @@ def extend(
     """
     require_extendable(hold)
     reason = None
+    answer: Callable[..., Extended] = Extended
     if ask is not None:
         require_addable(hold)
         verdict = judge(account, ask, quoted(account, ask), at=at)
@@ -182,11 +207,14 @@ def extend(
             hold = evolve(
                 hold,
                 draws=hold.draws + allocation.draws,
-                overage=hold.overage + allocation.uncovered,
+                overage=hold.overage + verdict.overage,
                 quantity=_extended_quantity(hold, ask.amount),
             )
             countable(hold.amount, "what the hold reserves")
-            account = _held(account, hold, allocation, verdict.credits)
+            account = _held(account, hold, allocation, verdict)
+            account, answer = _answered(account, verdict, hold.product_id, Extended, ExtendedInShadow, at=at)
+        elif verdict.reached_cap is not None:
+            answer = partial(ExtendDenied, reached_cap=verdict.reached_cap)
     if reason is None and expire_time is not None and expire_time > hold.expire_time:
         hold = evolve(hold, expire_time=expire_time)
         account = account.with_changes(holds=[hold])
@@ -195,8 +223,6 @@ def extend(
     available = available_to(account, hold, at)
     payable = available + room_for(account, hold, at)
     caps = cap_uses(account, held_by(account.own_subjects, hold), anchor=hold.anchor, at=at)
-    is_capped = reason is DenialReason.SPEND_CAP_REACHED
-    answer = partial(ExtendDenied, reached_cap=tightest(caps)) if is_capped else Extended
     return account, answer(
         reason=reason,
         held=hold.amount,
@@ -204,7 +230,7 @@ def extend(
         expire_time=hold.expire_time,
         credit_type_id=account.credit_type_id,
         available=available,
-        affordable=min((payable, *(use.headroom for use in caps))),
+        affordable=min((payable, *(use.headroom for use in caps if not use.cap.is_shadow))),
     )
 
 
@@ -269,15 +295,16 @@ def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[A
         counted=spends,
         meters=moved(usage, meter),
     )
-    assert uncovered == Uncovered(verdict.overage, shortfall=Credits(0))
+    assert uncovered == Uncovered(verdict.overage, shortfall=verdict.missing)
     account = alarm.observe_spend(account, subjects, at=at, anchor=anchor)
-    left = verdict.affordable - credits
-    return account, Debited(
+    account, answer = _answered(account, verdict, ask.product_id, Debited, DebitedInShadow, at=at)
+    left = max(Credits(0), verdict.affordable - verdict.covered)
+    return account, answer(
         reason=None,
-        debited=credits,
+        debited=verdict.covered,
         overage=verdict.overage,
         credit_type_id=account.credit_type_id,
-        available=verdict.available - (credits - verdict.overage),
+        available=verdict.available - (verdict.covered - verdict.overage),
         affordable=left,
         affordable_quantity=affordable(meter.pricing, meter.position, left),
     )
@@ -288,19 +315,36 @@ def _subjects(account: Account, ask: Ask) -> tuple[GroupValue, ...]:
     return subjects_of(account.own_subjects, ask.counted_group_values, ask.product_id)
 
 
-def _held(account: Account, hold: Hold, allocation: Allocation, amount: Credits) -> Account:
-    """Reserve `amount` for a hold, whose draws and overage already include these."""
+def _held(account: Account, hold: Hold, allocation: Allocation, verdict: Verdict) -> Account:
+    """Reserve for a hold what a verdict says, which its draws and overage already include."""
     return account.with_changes(
         grants=[hold_from(account.grants[draw.grant_id], draw.amount) for draw in allocation.draws],
         holds=[hold],
         spends={
             **{
-                subject: hold_more(account.spends.get(subject, Spend()), amount)
+                subject: hold_more(account.spends.get(subject, Spend()), verdict.covered)
                 for subject in subjects_of(account.own_subjects, hold.counted_group_values, hold.product_id)
             },
-            **held_more(account, hold.contract_id, allocation.uncovered),
+            **held_more(account, hold.contract_id, verdict.overage),
         },
     )
+
+
+def _answered(
+    account: Account,
+    verdict: Verdict,
+    product_id: ProductId,
+    answer: type[A],
+    answer_in_shadow: Callable[..., A],
+    *,
+    at: datetime,
+) -> tuple[Account, Callable[..., A]]:
+    """Return what makes the response to an allowed ask; if only shadow mode allows it, that is recorded and said."""
+    if verdict.shadow is None:
+        return account, answer
+    record = shadow_record(verdict.shadow, product_id, verdict.credits, at=at)
+    denial = shadow_denial(verdict.shadow, verdict.missing)
+    return account.with_shadow(record), partial(answer_in_shadow, shadow_denial=denial)
 
 
 def _extended_quantity(hold: Hold, added: Amount) -> Quantity:

@@ -35,6 +35,7 @@ class ConcurrencyCap:
     subject: GroupValue
     holds_max: int
     create_time: datetime
+    is_shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ checked for the sum. How a hold of several lines is captured: capturing.py.
 Source: services/ledger/README.md, "Several lines per call".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.quantity import Credits, Quantity
@@ -28,16 +29,20 @@ from services.ledger.domain.gate.decision import (
     Authorized,
     AuthorizeDenied,
     AuthorizedLines,
+    AuthorizedLinesInShadow,
     DebitDenied,
     Debited,
     DebitedLines,
+    DebitedLinesInShadow,
     DenialReason,
     LineResult,
+    Refusal,
     Verdict,
 )
 from services.ledger.domain.gate.hold import HeldLine, Hold, HoldId, HoldState, name_of_line, names_of
 from services.ledger.domain.gate.in_flight import InFlightUse, fullest, in_flight_uses
 from services.ledger.domain.gate.overage import held_more, reserved_by, room
+from services.ledger.domain.gate.shadow import covers, refusal_of, refused, shadow_denial, shadow_record
 from services.ledger.domain.gate.spend_cap import CapUse, GroupValue, Spend, hold_more, tightest
 from services.ledger.domain.gate.spending import counted, draw_now, time_of_spend
 from services.ledger.domain.gate.standing import CustomerRecord, PriceBook, ask_of
@@ -107,16 +112,16 @@ def used_of(
 class LinesVerdict:
     """Whether lines are affordable together.
 
-    credits: what each of them costs. draws, overage: what each reserves. purses: whose credits each may draw, if all of
-    them may. reached_cap: the spend cap that denies them, if one does.
+    credits: what each of them costs. draws, overage: what each reserves; missing: what they lack of its cost. purses:
+    whose credits each may draw, if all of them may.
     """
 
     whole: Verdict
     credits: tuple[Credits, ...]
     draws: tuple[tuple[Draw, ...], ...]
     overage: tuple[Credits, ...]
+    missing: tuple[Credits, ...]
     purses: tuple[Purse, ...] = ()
-    reached_cap: CapUse | None = None
 
     @property
     def purse(self) -> Purse:
@@ -137,62 +142,105 @@ def judge(account: Account, asks: Sequence[Ask], *, at: datetime) -> LinesVerdic
         with of_line(number):
             costs.append(quoted(account, ask))
     total = _total(costs)
-    purses = _purses(account, asks, at=at)
-    if purses is None:
+    is_in_shadow = _is_in_shadow(account, asks)
+    purses, has_seat = _purses(account, asks, at=at)
+    if not has_seat and not is_in_shadow:
         return _without_seat(total, costs)
     in_flight = _in_flight(account, asks)
-    is_full = bool(in_flight) and fullest(in_flight) is not None
-    caps, headroom = _room(account, asks, at=at)
-    reached = _reached(caps, asks, costs)
-    if is_full:
-        headroom = Credits(0)
+    caps = _caps(account, asks, at=at)
     available = _available(account, asks, purses, at=at)
     draws: list[tuple[Draw, ...]] = []
     overage: list[Credits] = []
-    is_covered = True
+    missing: list[Credits] = []
     drawn = account
     for ask, purse, credits in zip(asks, purses, costs, strict=True):
         allocation = burn_down.allocate(drawn.drawable(at, ask.product_id, purse), credits)
         drawn = _reserved(drawn, allocation.draws)
         draws.append(allocation.draws)
-        overage.append(allocation.uncovered)
+        contract_id = ask.entitlement.contract_id
+        billed = Credits(0)
         if allocation.uncovered:
-            contract_id = ask.entitlement.contract_id
-            is_covered = is_covered and allocation.uncovered <= room(drawn, contract_id, at=at)
-            if is_covered:
-                drawn = drawn.with_changes(spends=held_more(drawn, contract_id, allocation.uncovered))
+            billed = min(allocation.uncovered, room(drawn, contract_id, at=at))
+            drawn = drawn.with_changes(spends=held_more(drawn, contract_id, billed))
+        overage.append(billed)
+        missing.append(allocation.uncovered - billed)
+    refusal, shadow = _refused(
+        caps,
+        in_flight,
+        asks,
+        costs,
+        has_seat=has_seat,
+        is_covered=not any(missing),
+        is_in_shadow=is_in_shadow,
+    )
+    is_full = refusal is not None and refusal.reason is DenialReason.TOO_MANY_IN_FLIGHT
     return LinesVerdict(
         whole=Verdict(
-            reason=DenialReason.TOO_MANY_IN_FLIGHT if is_full else _reason(reached, is_covered=is_covered),
+            refusal=refusal,
+            shadow=shadow,
             credits=total,
             available=available,
-            overage=Credits(sum(amount.micros for amount in overage)),
-            affordable=_affordable(account, asks, available, headroom, at=at),
+            overage=_sum(overage),
+            missing=_sum(missing),
+            affordable=Credits(0) if is_full else _affordable(account, asks, available, caps, at=at),
             caps=caps,
             in_flight=in_flight,
         ),
         credits=tuple(costs),
         draws=tuple(draws),
         overage=tuple(overage),
+        missing=tuple(missing),
         purses=tuple(purses),
-        reached_cap=reached,
     )
 
 
-def _purses(account: Account, asks: Sequence[Ask], *, at: datetime) -> list[Purse] | None:
-    """Return whose credits each line may draw; None if one of them needs a seat that is not assigned."""
+def _is_in_shadow(account: Account, asks: Sequence[Ask]) -> bool:
+    return bool(account.shadow_products) and covers(account.shadow_products, [ask.product_id for ask in asks])
+
+
+def _refused(
+    caps: tuple[CapUse, ...],
+    in_flight: tuple[InFlightUse, ...],
+    asks: Sequence[Ask],
+    costs: Sequence[Credits],
+    *,
+    has_seat: bool,
+    is_covered: bool,
+    is_in_shadow: bool,
+) -> tuple[Refusal | None, Refusal | None]:
+    """Return why a call of several lines is denied; and, if only shadow mode allows it, why it would be."""
+
+    def first_refusal(caps: Sequence[CapUse], in_flight: Sequence[InFlightUse]) -> Refusal | None:
+        return refusal_of(
+            has_seat=has_seat,
+            full=fullest(in_flight),
+            reached=_reached(caps, asks, costs),
+            is_covered=is_covered,
+        )
+
+    return refused(first_refusal, caps, in_flight, is_in_shadow=is_in_shadow)
+
+
+def _purses(account: Account, asks: Sequence[Ask], *, at: datetime) -> tuple[list[Purse], bool]:
+    """Return whose credits each line may draw, and whether every seat that one of them needs is assigned.
+
+    A line without its seat draws what usage that has happened would draw.
+    """
     purses: list[Purse] = []
+    has_seats = True
     for ask in asks:
-        purse = account.purse(ask.entitlement.contract_id, ask.product_id, ask.group_values, at)
+        contract_id = ask.entitlement.contract_id
+        purse = account.purse(contract_id, ask.product_id, ask.group_values, at)
         if purse is None:
-            return None
+            has_seats = False
+            purse = account.purse_of_usage(contract_id, ask.product_id, ask.group_values, at)
         purses.append(purse)
-    return purses
+    return purses, has_seats
 
 
 def _without_seat(total: Credits, costs: Sequence[Credits]) -> LinesVerdict:
     whole = Verdict(
-        reason=DenialReason.SEAT_NOT_ASSIGNED,
+        refusal=Refusal(DenialReason.SEAT_NOT_ASSIGNED),
         credits=total,
         available=Credits(0),
         overage=Credits(0),
@@ -204,6 +252,7 @@ def _without_seat(total: Credits, costs: Sequence[Credits]) -> LinesVerdict:
         credits=tuple(costs),
         draws=tuple(() for _ in costs),
         overage=tuple(Credits(0) for _ in costs),
+        missing=tuple(Credits(0) for _ in costs),
     )
 
 
@@ -218,7 +267,7 @@ def authorize(
             credit_type_id=account.credit_type_id,
             available=verdict.whole.available,
             affordable=verdict.whole.affordable,
-            reached_cap=verdict.reached_cap,
+            reached_cap=verdict.whole.reached_cap,
             full_cap=verdict.whole.full_cap,
         )
     hold = _hold_of(asks, verdict, hold_id=hold_id, expire_time=expire_time, at=at)
@@ -233,16 +282,21 @@ def authorize(
         account = account.with_changes(spends=held_more(account, contract_id, amount))
     account = account.due_no_later_than(expire_time)
     available, affordable = _left(account, asks, verdict.purses, at=at)
-    return account, AuthorizedLines(
+    shadow = verdict.whole.shadow
+    answer: Callable[..., AuthorizedLines] = AuthorizedLines
+    if shadow is not None:
+        account = account.with_shadow(shadow_record(shadow, hold.product_id, verdict.whole.credits, at=at))
+        answer = partial(AuthorizedLinesInShadow, shadow_denial=shadow_denial(shadow, verdict.whole.missing))
+    return account, answer(
         reason=None,
         hold_id=hold_id,
-        held=verdict.whole.credits,
+        held=verdict.whole.covered,
         overage=hold.overage,
         expire_time=expire_time,
         credit_type_id=account.credit_type_id,
         available=available,
         affordable=affordable,
-        lines=_results(asks, verdict.credits, verdict.overage),
+        lines=_results(asks, verdict.credits, verdict.overage, verdict.missing),
     )
 
 
@@ -250,12 +304,15 @@ def debit(account: Account, asks: Sequence[Ask], *, cause_id: str, at: datetime)
     """Spend the credits of all lines at once, or deny. Lines on one meter count on it one after the other."""
     subjects = _subjects(account, asks)
     at = time_of_spend(account, subjects, at)
-    purses = _purses(account, asks, at=at)
-    if purses is None:
+    is_in_shadow = _is_in_shadow(account, asks)
+    purses, has_seat = _purses(account, asks, at=at)
+    if not has_seat and not is_in_shadow:
         return account, Debited(reason=DenialReason.SEAT_NOT_ASSIGNED, credit_type_id=account.credit_type_id)
-    caps, headroom = _room(account, asks, at=at)
-    after, is_covered = account, True
-    costs, overage = [], []
+    caps = _caps(account, asks, at=at)
+    after = account
+    costs: list[Credits] = []
+    overage: list[Credits] = []
+    missing: list[Credits] = []
     for number, (ask, purse) in enumerate(zip(asks, purses, strict=True)):
         with of_line(number):
             meter, cost = charged(ask.entitlement.price.meter_in(after.meters), ask.amount)
@@ -273,31 +330,36 @@ def debit(account: Account, asks: Sequence[Ask], *, cause_id: str, at: datetime)
             counted=spends,
             meters=moved(usage, meter),
         )
-        is_covered = is_covered and not uncovered.shortfall
         costs.append(cost)
         overage.append(uncovered.overage)
+        missing.append(uncovered.shortfall)
+    refusal, shadow = _refused(
+        caps, (), asks, costs, has_seat=has_seat, is_covered=not any(missing), is_in_shadow=is_in_shadow
+    )
     total = _total(costs)
-    reached = _reached(caps, asks, costs)
-    reason = _reason(reached, is_covered=is_covered)
-    if reason is not None:
+    if refusal is not None:
         available = _available(account, asks, purses, at=at)
         return account, DebitDenied(
-            reason=reason,
+            reason=refusal.reason,
             credit_type_id=account.credit_type_id,
             available=available,
-            affordable=_affordable(account, asks, available, headroom, at=at),
-            reached_cap=reached,
+            affordable=_affordable(account, asks, available, caps, at=at),
+            reached_cap=refusal.cap if isinstance(refusal.cap, CapUse) else None,
         )
     after = alarm.observe_spend(after, subjects, at=at, anchor=asks[0].entitlement.anchor)
     available, affordable = _left(after, asks, purses, at=at)
-    return after, DebitedLines(
+    answer: Callable[..., DebitedLines] = DebitedLines
+    if shadow is not None:
+        after = after.with_shadow(shadow_record(shadow, asks[0].product_id, total, at=at))
+        answer = partial(DebitedLinesInShadow, shadow_denial=shadow_denial(shadow, _sum(missing)))
+    return after, answer(
         reason=None,
-        debited=total,
-        overage=Credits(sum(amount.micros for amount in overage)),
+        debited=total - _sum(missing),
+        overage=_sum(overage),
         credit_type_id=account.credit_type_id,
         available=available,
         affordable=affordable,
-        lines=_results(asks, costs, overage),
+        lines=_results(asks, costs, overage, missing, are_used=True),
     )
 
 
@@ -377,7 +439,7 @@ def _reached(caps: Sequence[CapUse], asks: Sequence[Ask], costs: Sequence[Credit
     """
     if not caps:
         return None
-    total = Credits(sum(cost.micros for cost in costs))
+    total = _sum(costs)
     by_product: dict[GroupValue, Credits] = {}
     for ask, cost in zip(asks, costs, strict=True):
         product = of_product(ask.product_id)
@@ -385,21 +447,12 @@ def _reached(caps: Sequence[CapUse], asks: Sequence[Ask], costs: Sequence[Credit
     return tightest(use for use in caps if by_product.get(use.subject, total) > use.headroom)
 
 
-def _room(
-    account: Account, asks: Sequence[Ask], *, at: datetime
-) -> tuple[tuple[CapUse, ...], Credits | None]:
-    """Return the caps that limit a call, and what they leave; None without caps."""
+def _caps(account: Account, asks: Sequence[Ask], *, at: datetime) -> tuple[CapUse, ...]:
+    """Return the spend caps that limit a call."""
     if not account.caps:
-        return (), None
+        return ()
     anchor = asks[0].entitlement.anchor
-    caps = cap_uses(account, _subjects(account, asks), anchor=anchor, at=at)
-    return caps, min((use.headroom for use in caps), default=None)
-
-
-def _reason(reached: CapUse | None, *, is_covered: bool) -> DenialReason | None:
-    if reached is not None:
-        return DenialReason.SPEND_CAP_REACHED
-    return None if is_covered else DenialReason.INSUFFICIENT_CREDITS
+    return cap_uses(account, _subjects(account, asks), anchor=anchor, at=at)
 
 
 def _available(account: Account, asks: Sequence[Ask], purses: Sequence[Purse], *, at: datetime) -> Credits:
@@ -407,13 +460,13 @@ def _available(account: Account, asks: Sequence[Ask], purses: Sequence[Purse], *
 
 
 def _affordable(
-    account: Account, asks: Sequence[Ask], available: Credits, headroom: Credits | None, *, at: datetime
+    account: Account, asks: Sequence[Ask], available: Credits, caps: Sequence[CapUse], *, at: datetime
 ) -> Credits:
     """Return what caps, credits and overage allow, however it is divided among the lines."""
     payable = available
     if account.overage_caps:
         payable += min(room(account, ask.entitlement.contract_id, at=at) for ask in asks)
-    return payable if headroom is None else min(payable, headroom)
+    return min((payable, *(use.headroom for use in caps if not use.cap.is_shadow)))
 
 
 def _left(
@@ -421,8 +474,11 @@ def _left(
 ) -> tuple[Credits, Credits]:
     """Return what is available, and affordable, after a call."""
     available = _available(account, asks, purses, at=at)
-    _, headroom = _room(account, asks, at=at)
-    return available, _affordable(account, asks, available, headroom, at=at)
+    return available, _affordable(account, asks, available, _caps(account, asks, at=at), at=at)
+
+
+def _sum(amounts: Sequence[Credits]) -> Credits:
+    return Credits(sum(amount.micros for amount in amounts))
 
 
 def _total(costs: Sequence[Credits]) -> Credits:
@@ -433,17 +489,24 @@ def _total(costs: Sequence[Credits]) -> Credits:
 
 
 def _results(
-    asks: Sequence[Ask], costs: Sequence[Credits], overage: Sequence[Credits]
+    asks: Sequence[Ask],
+    costs: Sequence[Credits],
+    overage: Sequence[Credits],
+    missing: Sequence[Credits],
+    *,
+    are_used: bool = False,
 ) -> tuple[LineResult, ...]:
+    """Return what each line came to. are_used: what is missing is a shortfall already; a hold only lacks it."""
     return tuple(
         LineResult(
             product_id=ask.product_id,
             dimension_values=ask.entitlement.dimension_values,
             quantity=quantity_of(ask.amount),
-            credits=cost,
+            credits=cost - lacking,
+            shortfall=lacking if are_used else Credits(0),
             overage=billed,
         )
-        for ask, cost, billed in zip(asks, costs, overage, strict=True)
+        for ask, cost, billed, lacking in zip(asks, costs, overage, missing, strict=True)
     )
 
 

@@ -50,6 +50,7 @@ class SpendCap:
     create_time: datetime
     owner: CapOwner = CapOwner.VENDOR
     hours: int = 0
+    is_shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ class SpendCaps:
             window=command.window,
             create_time=at,
             hours=command.hours,
+            is_shadow=command.is_shadow,
         )
         earlier = await self._store.read(lambda tx: _sum_earlier(tx, command.customer, cap))
 

@@ -34,6 +34,7 @@ class ConcurrencyCaps:
             credit_type_id=command.credit_type_id,
             subject=command.subject,
             holds_max=command.holds_max,
+            is_shadow=command.is_shadow,
             create_time=at,
         )
 

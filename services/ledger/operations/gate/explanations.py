@@ -16,11 +16,12 @@ from services.ledger.domain.gate.capping import cap_uses
 from services.ledger.domain.gate.capturing import available_to
 from services.ledger.domain.gate.charging import quantity_of, quoted
 from services.ledger.domain.gate.commands import ExplainAsk, ExplainHold, ExplainLines
-from services.ledger.domain.gate.decision import DenialReason, Entitlement
+from services.ledger.domain.gate.decision import DenialReason, Entitlement, ShadowDenial, Verdict
 from services.ledger.domain.gate.explanation import ExplainedLine, Explanation
 from services.ledger.domain.gate.hold import Hold
 from services.ledger.domain.gate.in_flight import in_flight_uses
 from services.ledger.domain.gate.lines import asks_of
+from services.ledger.domain.gate.shadow import shadow_denial
 from services.ledger.domain.gate.standing import CatalogCopies, CustomerRecord, PriceBook, ask_of
 from services.ledger.domain.gate.subjects import held_by
 from services.ledger.domain.rating.properties import PropertyProblem
@@ -75,6 +76,7 @@ class Explanations:
             grants=grants,
             caps=verdict.caps,
             in_flight=verdict.in_flight,
+            shadow_denial=_shadow_denial(verdict),
             decide_time=at,
             expire_time=None,
             available=verdict.available,
@@ -113,6 +115,7 @@ class Explanations:
             ),
             caps=verdict.whole.caps,
             in_flight=verdict.whole.in_flight,
+            shadow_denial=_shadow_denial(verdict.whole),
             decide_time=at,
             expire_time=None,
             available=verdict.whole.available,
@@ -187,6 +190,10 @@ async def _books(
         if (record.customer_id, product_id) not in books:
             raise ProductNotFound(product_id=product_id)
     return record, [books[record.customer_id, product_id] for product_id in product_ids]
+
+
+def _shadow_denial(verdict: Verdict) -> ShadowDenial | None:
+    return None if verdict.shadow is None else shadow_denial(verdict.shadow, verdict.missing)
 
 
 def _entitlement_of(hold: Hold, credit_type_id: CreditTypeId) -> Entitlement:

@@ -3,7 +3,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -14,11 +14,10 @@ from meshkit.evolve import evolve
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import DueSources, Reading
-from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId, ProductId
 from services.ledger.domain.credits.unit_of_work import AccountSelection, PoolKey
 from services.ledger.domain.crossings.watch import Watch, WatchKind, WatchState
 from services.ledger.domain.gate.hold import Hold
-from services.ledger.domain.gate.in_flight import Caps as ConcurrencyCaps
 from services.ledger.domain.gate.in_flight import ConcurrencyCap
 from services.ledger.domain.gate.overage import totals_for
 from services.ledger.domain.gate.spend_cap import (
@@ -54,23 +53,30 @@ _POOLS = "unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)"
 # One statement for all, because it is needed for every account. Spend caps have two tables: see store/gate/caps.py.
 _CAPS = f"""
     SELECT customer_id, credit_type_id, NULL AS contract_id, c.spend_cap_id, c.group_key, c.group_value,
-        c.limit_micros, c.cap_window, c.create_time, 'VENDOR' AS owner, 0::smallint AS window_hours,
-        NULL AS concurrency_cap_id, NULL AS subject_key, NULL AS subject_value, NULL::integer AS holds_max
+        c.limit_micros, c.cap_window, c.create_time, 'VENDOR' AS owner, 0::smallint AS window_hours, c.is_shadow,
+        NULL AS concurrency_cap_id, NULL AS subject_key, NULL AS subject_value, NULL::integer AS holds_max,
+        NULL AS shadow_product_id
     FROM {_POOLS} JOIN ledger.spend_caps c USING (customer_id, credit_type_id)
     UNION ALL
     SELECT customer_id, credit_type_id, NULL, c.spend_cap_id, c.group_key, c.group_value,
-        c.limit_micros, c.cap_window, c.create_time, c.owner, c.window_hours, NULL, NULL, NULL, NULL
+        c.limit_micros, c.cap_window, c.create_time, c.owner, c.window_hours, c.is_shadow,
+        NULL, NULL, NULL, NULL, NULL
     FROM {_POOLS} JOIN ledger.caps c USING (customer_id, credit_type_id)
     UNION ALL
     SELECT customer_id, q.credit_type_id, k.contract_id, NULL, NULL, NULL,
-        (k.overage_caps ->> q.credit_type_id)::bigint, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        (k.overage_caps ->> q.credit_type_id)::bigint, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
     FROM {_POOLS} JOIN ledger.contracts k USING (customer_id)
     WHERE k.overage_caps ? q.credit_type_id
     UNION ALL
-    SELECT customer_id, credit_type_id, NULL, NULL, NULL, NULL, NULL, NULL, c.create_time, NULL, NULL,
-        c.concurrency_cap_id, c.subject_key, c.subject_value, c.holds_max
+    SELECT customer_id, credit_type_id, NULL, NULL, NULL, NULL, NULL, NULL, c.create_time, NULL, NULL, c.is_shadow,
+        c.concurrency_cap_id, c.subject_key, c.subject_value, c.holds_max, NULL
     FROM {_POOLS} JOIN ledger.concurrency_caps c USING (customer_id, credit_type_id)
     WHERE c.lift_time IS NULL
+    UNION ALL
+    SELECT customer_id, q.credit_type_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        NULL, m.product_id
+    FROM {_POOLS} JOIN ledger.shadow_modes m USING (customer_id)
+    WHERE m.is_on
 """
 
 
@@ -101,10 +107,10 @@ async def read_accounts(
         selections = {key: selection for key, selection in selections.items() if key not in locked}
     else:
         pools = await _pools(connection, sorted(selections), locks=locks)
-    caps, overage_caps, concurrency_caps = await _caps(connection, list(selections))
+    limits = await _limits(connection, list(selections))
     if not pools:
         return {
-            key: await _empty_reading(connection, key, selection, caps, overage_caps, concurrency_caps, at=at)
+            key: await _empty_reading(connection, key, selection, limits[key], at=at)
             for key, selection in selections.items()
         }
     keys = list(pools)
@@ -128,24 +134,24 @@ async def read_accounts(
     # While the pool's lock was waited for, the first contract may have come.
     anchors = {key: pool["usage_anchor"] or await _anchor(connection, key[0]) for key, pool in pools.items()}
     totals = {
-        key: _overage_totals(selections[key], overage_caps.get(key, {}), anchor, at)
+        key: _overage_totals(selections[key], limits[key].overage_caps, anchor, at)
         for key, anchor in anchors.items()
     }
     watched = {*due, *partial, *due_slots}
-    subjects = {key: own_subjects(of_pool) for key, of_pool in caps.items() if of_pool}
+    subjects = {key: own_subjects(limits[key].caps) for key in selections if limits[key].caps}
     for key, own in subjects.items():
         totals[key] = totals.get(key, set()) | own
     spends = await _spends(connection, selections, totals, watched, holds, watches, states)
     meters = await read_meters(connection, _prices(selections, holds))
     values = await read_values(connection, selections)
-    in_flight = await read_in_flight(connection, concurrency_caps)
+    in_flight = await read_in_flight(
+        connection, {key: one.concurrency_caps for key, one in limits.items() if one.concurrency_caps}
+    )
     readings = {}
     for key, selection in selections.items():
         pool = pools.get(key)
         if pool is None:
-            readings[key] = await _empty_reading(
-                connection, key, selection, caps, overage_caps, concurrency_caps, at=at
-            )
+            readings[key] = await _empty_reading(connection, key, selection, limits[key], at=at)
             continue
         customer_id, credit_type_id = key
         account = Account(
@@ -160,11 +166,12 @@ async def read_accounts(
             settled_time=pool["settled_time"],
             grants=grants.get(key, {}),
             holds={hold.hold_id: hold for hold in holds.get(key, ())},
-            caps=caps.get(key, ()),
-            concurrency_caps=concurrency_caps.get(key, {}),
+            caps=tuple(limits[key].caps),
+            concurrency_caps=limits[key].concurrency_caps,
             in_flight=in_flight.get(key, {}),
-            overage_caps=overage_caps.get(key, {}),
-            windows=stepped_windows_of(caps.get(key, ()), pool["time_zone"] or ZONE_DEFAULT),
+            shadow_products=frozenset(limits[key].shadow_products),
+            overage_caps=limits[key].overage_caps,
+            windows=stepped_windows_of(limits[key].caps, pool["time_zone"] or ZONE_DEFAULT),
             own_subjects=subjects.get(key, frozenset()),
             spends=spends.get(key, {}),
             meters=meters.get(key, {}),
@@ -311,39 +318,37 @@ async def _holds(
     return found
 
 
-async def _caps(
-    connection: Connection, keys: Sequence[PoolKey]
-) -> tuple[
-    dict[PoolKey, tuple[SpendCap, ...]],
-    dict[PoolKey, dict[str, Credits | None]],
-    dict[PoolKey, ConcurrencyCaps],
-]:
-    """Return the spend caps of pools, the caps of contracts on overage in them, and their concurrency caps."""
-    rows = await _grouped(
-        connection,
+@dataclass(slots=True)
+class _Limits:
+    """What limits the calls of a pool. overage_caps: by contract. shadow_products: those in shadow mode."""
+
+    caps: list[SpendCap] = field(default_factory=list)
+    overage_caps: dict[str, Credits | None] = field(default_factory=dict)
+    concurrency_caps: dict[GroupValue, ConcurrencyCap] = field(default_factory=dict)
+    shadow_products: set[ProductId] = field(default_factory=set)
+
+
+async def _limits(connection: Connection, keys: Sequence[PoolKey]) -> Mapping[PoolKey, _Limits]:
+    """Return what limits the calls of pools; of one without limits, an empty one."""
+    found: dict[PoolKey, _Limits] = defaultdict(_Limits)
+    rows = await connection.fetch(
         _CAPS,
         [customer_id for customer_id, _ in keys],
         [credit_type_id for _, credit_type_id in keys],
     )
-    caps = {
-        key: tuple(cap_from_row(row) for row in group if row["spend_cap_id"] is not None)
-        for key, group in rows.items()
-    }
-    overage_caps = {
-        key: {
-            row["contract_id"]: None if row["limit_micros"] is None else Credits(row["limit_micros"])
-            for row in group
-            if row["contract_id"] is not None
-        }
-        for key, group in rows.items()
-    }
-    concurrency_caps: dict[PoolKey, dict[GroupValue, ConcurrencyCap]] = defaultdict(dict)
-    for key, group in rows.items():
-        for row in group:
-            if row["concurrency_cap_id"] is not None:
-                cap = concurrency_cap_from_row(row)
-                concurrency_caps[key][cap.subject] = cap
-    return caps, overage_caps, {**concurrency_caps}
+    for row in rows:
+        limits = found[row["customer_id"], row["credit_type_id"]]
+        if row["spend_cap_id"] is not None:
+            limits.caps.append(cap_from_row(row))
+        elif row["concurrency_cap_id"] is not None:
+            cap = concurrency_cap_from_row(row)
+            limits.concurrency_caps[cap.subject] = cap
+        elif row["shadow_product_id"] is not None:
+            limits.shadow_products.add(row["shadow_product_id"])
+        else:
+            micros = row["limit_micros"]
+            limits.overage_caps[row["contract_id"]] = None if micros is None else Credits(micros)
+    return found
 
 
 def _overage_totals(
@@ -563,9 +568,7 @@ async def _empty_reading(
     connection: Connection,
     key: PoolKey,
     selection: AccountSelection,
-    caps: Mapping[PoolKey, tuple[SpendCap, ...]],
-    overage_caps: Mapping[PoolKey, Mapping[str, Credits | None]],
-    concurrency_caps: Mapping[PoolKey, ConcurrencyCaps],
+    limits: _Limits,
     *,
     at: datetime,
 ) -> Reading:
@@ -576,18 +579,19 @@ async def _empty_reading(
     )
     anchor = row and row["anchor"]
     zone = (row and row["time_zone"]) or ZONE_DEFAULT
-    own = own_subjects(caps.get(key, ()))
-    totals = _overage_totals(selection, overage_caps.get(key, {}), anchor, at) | own
+    own = own_subjects(limits.caps)
+    totals = _overage_totals(selection, limits.overage_caps, anchor, at) | own
     account = Account(
         customer_id=customer_id,
         credit_type_id=credit_type_id,
         usage_anchor=anchor,
         time_zone=zone,
-        caps=caps.get(key, ()),
-        concurrency_caps=concurrency_caps.get(key, {}),
-        windows=stepped_windows_of(caps.get(key, ()), zone),
+        caps=tuple(limits.caps),
+        concurrency_caps=limits.concurrency_caps,
+        shadow_products=frozenset(limits.shadow_products),
+        windows=stepped_windows_of(limits.caps, zone),
         own_subjects=own,
-        overage_caps=overage_caps.get(key, {}),
+        overage_caps=limits.overage_caps,
         spends={total: Spend() for total in totals},
         meters={
             price.meter_key: price.new_meter() for price in selection.prices if price.meter_key is not None

@@ -245,6 +245,7 @@ def cap_from_row(row: Row) -> SpendCap:
         create_time=row["create_time"],
         owner=CapOwner(row["owner"]),
         hours=row["window_hours"],
+        is_shadow=row["is_shadow"],
     )
 
 
@@ -254,6 +255,7 @@ def concurrency_cap_from_row(row: Row) -> ConcurrencyCap:
         credit_type_id=CreditTypeId(row["credit_type_id"]),
         subject=(row["subject_key"], row["subject_value"]),
         holds_max=row["holds_max"],
+        is_shadow=row["is_shadow"],
         create_time=row["create_time"],
     )
 

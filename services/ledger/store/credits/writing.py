@@ -15,6 +15,7 @@ from zlib import crc32
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.outbox import enqueue_sql
+from meshkit.quantity import INT64_MAX
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import ScheduleProgress
 from services.ledger.domain.credits.entry import Entry, Usage
@@ -38,6 +39,7 @@ from services.ledger.store.credits.rows import GRANT_COLUMNS, grant_to_row, void
 from services.ledger.store.credits.signing import Signatures
 from services.ledger.store.formats import NOTICES
 from services.ledger.store.gate.hold_lines import lines_to_column
+from services.ledger.store.gate.shadow import shadow_rows
 from services.ledger.store.rates import conversion_to_row, price_to_row
 from services.ledger.store.usage.events import event_to_row
 from services.ledger.tables import outbox
@@ -199,6 +201,19 @@ _VALUES = _Part(
         events = excluded.events
     """,
 )
+_SHADOW = _Part(
+    "shadow_denials",
+    "new_shadow_denial",
+    f"""
+    INSERT INTO ledger.shadow_denials AS s (customer_id, credit_type_id, day, reason, cap_id, product_id, group_key,
+        group_value, denials, credits_micros, first_time, last_time)
+    SELECT d.* FROM {{rows}} JOIN guard USING (customer_id, credit_type_id)
+    ON CONFLICT (customer_id, day, credit_type_id, reason, cap_id, product_id, group_key, group_value) DO UPDATE SET
+        denials = s.denials + excluded.denials,
+        credits_micros = least({INT64_MAX}, s.credits_micros::numeric + excluded.credits_micros)::bigint,
+        first_time = least(s.first_time, excluded.first_time), last_time = greatest(s.last_time, excluded.last_time)
+    """,
+)
 _EVENTS = _Part(
     "new_events",
     "new_event_28",
@@ -262,6 +277,7 @@ def _rows(
     meters: Rows = []
     values: Rows = []
     entries: Rows = []
+    shadow: Rows = []
     signed = Signatures(answers, events)
     for change in changes:
         before, after, key = change.before, change.after, change.key
@@ -289,6 +305,8 @@ def _rows(
             meters.append((*key, *_meter(meter_key, after.meters[meter_key])))
         for meter_key, value in dict.fromkeys(after.changed_values):
             values.append((*key, *_value(meter_key, value, after.values[meter_key, value])))
+        if after.shadow_records:
+            shadow += [(*key, *row) for row in shadow_rows(after.shadow_records)]
         entries += [(*key, *_entry(entry), signed.of_entry(key[0], entry)) for entry in after.entries]
     remembered: Rows = [
         (*one.key, one.request_id, one.fingerprint, one.response, one.create_time) for one in answers
@@ -301,6 +319,7 @@ def _rows(
         (_METERS, meters),
         (_VALUES, values),
         (_ENTRIES, entries),
+        (_SHADOW, shadow),
         (_EVENTS, [(*new.key, *event_to_row(new)) for new in events if new.key is not None]),
         (_ANSWERS, remembered),
     )

@@ -19,7 +19,9 @@ from services.ledger.store.credits.rows import Row, cap_from_row
 
 # What ledger.spend_caps says of a cap of its own accord.
 _IMPLIED = "'VENDOR' AS owner, 0::smallint AS window_hours"
-_COLUMNS = "spend_cap_id, credit_type_id, group_key, group_value, limit_micros, cap_window, create_time"
+_COLUMNS = (
+    "spend_cap_id, credit_type_id, group_key, group_value, limit_micros, cap_window, create_time, is_shadow"
+)
 _OWN_COLUMNS = f"{_COLUMNS}, owner, window_hours"
 _ALL: Final = f"""(
     SELECT customer_id, {_COLUMNS}, {_IMPLIED} FROM ledger.spend_caps WHERE customer_id = $1
@@ -46,7 +48,7 @@ class Caps:
         if row is None:
             row = await self._connection.fetchrow(
                 f"INSERT INTO ledger.caps (customer_id, {_OWN_COLUMNS})"
-                f" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING {_OWN_COLUMNS}",
+                f" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING {_OWN_COLUMNS}",
                 customer_id,
                 cap.spend_cap_id,
                 cap.credit_type_id,
@@ -55,6 +57,7 @@ class Caps:
                 cap.limit.micros,
                 cap.window.value,
                 cap.create_time,
+                cap.is_shadow,
                 cap.owner.value,
                 cap.hours,
             )
@@ -64,8 +67,8 @@ class Caps:
     async def _replace(self, customer_id: CustomerId, cap: SpendCap) -> Row | None:
         """Replace a cap of ledger.caps; what the previous version has put beside it goes."""
         row: Row | None = await self._connection.fetchrow(
-            "UPDATE ledger.caps SET limit_micros = $8 WHERE customer_id = $1 AND credit_type_id = $2 AND owner = $3"
-            " AND group_key = $4 AND group_value = $5 AND cap_window = $6 AND window_hours = $7"
+            "UPDATE ledger.caps SET limit_micros = $8, is_shadow = $9 WHERE customer_id = $1 AND credit_type_id = $2"
+            " AND owner = $3 AND group_key = $4 AND group_value = $5 AND cap_window = $6 AND window_hours = $7"
             f" RETURNING {_OWN_COLUMNS}",
             customer_id,
             cap.credit_type_id,
@@ -75,6 +78,7 @@ class Caps:
             cap.window.value,
             cap.hours,
             cap.limit.micros,
+            cap.is_shadow,
         )
         if row is not None and _is_plain(cap):
             await self._connection.execute(
@@ -91,9 +95,10 @@ class Caps:
     async def _set_plain(self, customer_id: CustomerId, cap: SpendCap) -> Row | None:
         """Set a cap in ledger.spend_caps; None if that has a cap on the same value in another window."""
         row: Row | None = await self._connection.fetchrow(
-            f"INSERT INTO ledger.spend_caps AS c (customer_id, {_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+            f"INSERT INTO ledger.spend_caps AS c (customer_id, {_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
             " ON CONFLICT (customer_id, credit_type_id, group_key, group_value)"
-            f" DO UPDATE SET limit_micros = $6 WHERE c.cap_window = $7 RETURNING {_COLUMNS}, {_IMPLIED}",
+            " DO UPDATE SET limit_micros = $6, is_shadow = $9 WHERE c.cap_window = $7"
+            f" RETURNING {_COLUMNS}, {_IMPLIED}",
             customer_id,
             cap.spend_cap_id,
             cap.credit_type_id,
@@ -102,6 +107,7 @@ class Caps:
             cap.limit.micros,
             cap.window.value,
             cap.create_time,
+            cap.is_shadow,
         )
         return row
 

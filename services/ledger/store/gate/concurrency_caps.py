@@ -14,7 +14,7 @@ from services.ledger.domain.gate.spend_cap import GroupValue
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.rows import concurrency_cap_from_row
 
-_COLUMNS = "concurrency_cap_id, credit_type_id, subject_key, subject_value, holds_max, create_time"
+_COLUMNS = "concurrency_cap_id, credit_type_id, subject_key, subject_value, holds_max, create_time, is_shadow"
 _OPEN_HOLDS = """
     SELECT h.customer_id, h.credit_type_id, h.hold_id, h.expire_time, h.counted_group_values,
         CASE WHEN h.lines IS NULL THEN ARRAY[h.product_id]
@@ -34,15 +34,16 @@ class ConcurrencyCaps:
     async def set(self, customer_id: CustomerId, cap: ConcurrencyCap) -> ConcurrencyCap:
         """Set a cap. A cap on the same subject is replaced, and keeps its id and create_time."""
         row = await self._connection.fetchrow(
-            f"INSERT INTO ledger.concurrency_caps (customer_id, {_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+            f"INSERT INTO ledger.concurrency_caps (customer_id, {_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
             " ON CONFLICT (customer_id, credit_type_id, subject_key, subject_value) WHERE lift_time IS NULL"
-            f" DO UPDATE SET holds_max = $6 RETURNING {_COLUMNS}",
+            f" DO UPDATE SET holds_max = $6, is_shadow = $8 RETURNING {_COLUMNS}",
             customer_id,
             cap.concurrency_cap_id,
             cap.credit_type_id,
             *cap.subject,
             cap.holds_max,
             cap.create_time,
+            cap.is_shadow,
         )
         assert row is not None
         return concurrency_cap_from_row(row)

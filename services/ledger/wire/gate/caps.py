@@ -39,6 +39,7 @@ def set_from_wire(request: pb.SetSpendCapRequest) -> SetSpendCap:
         limit=Credits(fields.micros("limit_micros", request.limit_micros)),
         window=fields.choice("window", request.window, _WINDOWS),
         hours=request.window_hours,
+        is_shadow=request.is_shadow,
     )
     if request.window == pb.CAP_WINDOW_ROLLING:
         if not 1 <= request.window_hours <= ROLLING_HOURS_MAX:
@@ -104,6 +105,7 @@ def _cap_to_wire(one: CustomerSpendCap) -> pb.SpendCap:
         window=f"CAP_WINDOW_{one.cap.window.name}",
         create_time=timestamp(one.cap.create_time),
         window_hours=one.cap.hours,
+        is_shadow=one.cap.is_shadow,
     )
 
 

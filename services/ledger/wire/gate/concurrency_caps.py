@@ -34,6 +34,7 @@ def set_from_wire(request: pb.SetConcurrencyCapRequest) -> SetConcurrencyCap:
         credit_type_id=CreditTypeId(fields.text("credit_type_id", request.credit_type_id)),
         subject=_subject_from_wire(fields, request),
         holds_max=fields.count("holds_max", request.holds_max, minimum=0, maximum=HOLDS_MAX),
+        is_shadow=request.is_shadow,
     )
     fields.check()
     return command
@@ -106,6 +107,7 @@ def _cap_to_wire(one: CustomerConcurrencyCap) -> pb.ConcurrencyCap:
         **_subject_to_wire(one.cap.subject),
         holds_max=one.cap.holds_max,
         create_time=timestamp(one.cap.create_time),
+        is_shadow=one.cap.is_shadow,
     )
 
 

@@ -25,6 +25,7 @@ from services.ledger.wire.credits.grants import grant_to_wire
 from services.ledger.wire.gate.caps import cap_use_to_wire
 from services.ledger.wire.gate.concurrency_caps import in_flight_use_to_wire
 from services.ledger.wire.gate.lines import asked_lines_from_wire
+from services.ledger.wire.gate.shadow import shadow_denial_to_wire
 
 
 def explain_from_wire(request: pb.GetDecisionRequest) -> ExplainAsk | ExplainLines | ExplainHold:
@@ -78,6 +79,9 @@ def explain_to_wire(explanation: Explanation) -> pb.GetDecisionResponse:
             if explanation.credit_type_id is not None
         ],
         spend_caps=[cap_use_to_wire(use) for use in explanation.caps],
+        shadow_denial=None
+        if explanation.shadow_denial is None
+        else shadow_denial_to_wire(explanation.shadow_denial),
         concurrency_caps=[in_flight_use_to_wire(use) for use in explanation.in_flight],
         decide_time=timestamp(explanation.decide_time),
         expire_time=optional_timestamp(explanation.expire_time),

@@ -21,15 +21,20 @@ from services.ledger.domain.gate.commands import (
 from services.ledger.domain.gate.decision import (
     Authorized,
     AuthorizeDenied,
+    AuthorizedInShadow,
     AuthorizedLines,
+    AuthorizedLinesInShadow,
     Captured,
     CapturedBefore,
     CapturedLines,
     DebitDenied,
     Debited,
+    DebitedInShadow,
     DebitedLines,
+    DebitedLinesInShadow,
     ExtendDenied,
     Extended,
+    ExtendedInShadow,
     Released,
 )
 from services.ledger.domain.gate.hold import HOLD_TTL_DEFAULT, HOLD_TTL_MAX, HOLD_TTL_MIN, HoldId
@@ -45,6 +50,15 @@ from services.ledger.wire.amounts import (
 from services.ledger.wire.gate.caps import cap_use_to_wire
 from services.ledger.wire.gate.concurrency_caps import in_flight_use_to_wire
 from services.ledger.wire.gate.lines import asked_lines_from_wire, lines_from_wire, results_to_wire
+from services.ledger.wire.gate.shadow import shadow_denial_to_wire
+
+_IN_SHADOW = (
+    AuthorizedInShadow,
+    AuthorizedLinesInShadow,
+    ExtendedInShadow,
+    DebitedInShadow,
+    DebitedLinesInShadow,
+)
 
 
 def authorize_from_wire(request: pb.AuthorizeRequest) -> Authorize | AuthorizeLines:
@@ -101,6 +115,7 @@ def authorize_to_wire(answer: Authorized) -> pb.AuthorizeResponse:
         reached_concurrency_cap=in_flight_use_to_wire(answer.full_cap)
         if isinstance(answer, AuthorizeDenied) and answer.full_cap is not None
         else None,
+        shadow_denial=_shadow_denial(answer),
     )
 
 
@@ -204,6 +219,7 @@ def extend_hold_to_wire(answer: Extended) -> pb.ExtendHoldResponse:
         affordable_credits_micros=total_to_wire(answer.affordable),
         expire_time=timestamp(answer.expire_time),
         reached_cap=_reached_cap(answer) if isinstance(answer, ExtendDenied) else None,
+        shadow_denial=_shadow_denial(answer),
     )
 
 
@@ -250,11 +266,16 @@ def debit_to_wire(answer: Debited) -> pb.DebitResponse:
         affordable_credits_micros=total_to_wire(answer.affordable),
         lines=results_to_wire(answer.lines) if isinstance(answer, DebitedLines) else None,
         reached_cap=_reached_cap(answer) if isinstance(answer, DebitDenied) else None,
+        shadow_denial=_shadow_denial(answer),
     )
 
 
 def _reached_cap(answer: AuthorizeDenied | DebitDenied | ExtendDenied) -> pb.SpendCapUse | None:
     return None if answer.reached_cap is None else cap_use_to_wire(answer.reached_cap)
+
+
+def _shadow_denial(answer: Authorized | Extended | Debited) -> pb.ShadowDenial | None:
+    return shadow_denial_to_wire(answer.shadow_denial) if isinstance(answer, _IN_SHADOW) else None
 
 
 def _ttl_from_wire(fields: Fields, ttl: Duration, has: bool) -> timedelta:
