@@ -367,17 +367,28 @@ def _overage_totals(
 async def _watches(
     connection: Connection, customer_ids: list[CustomerId], credit_type_ids: list[CreditTypeId]
 ) -> dict[PoolKey, tuple[Watch, ...]]:
+    """Return the watches of pools, by alert. Those on every customer are read once, not once for each pool."""
     rows = await connection.fetch(
-        f"SELECT q.customer_id AS watched_id, {prefixed('w', WATCH_COLUMNS)} FROM {_POOLS}"
-        f" JOIN {ACTIVE_WATCHES} w ON w.credit_type_id = q.credit_type_id"
-        " AND (w.customer_id = q.customer_id OR w.customer_id IS NULL) ORDER BY w.alert_id",
+        f"SELECT {prefixed('w', WATCH_COLUMNS)} FROM {ACTIVE_WATCHES} w WHERE w.credit_type_id = ANY ($2)"
+        " AND (w.customer_id = ANY ($1) OR w.customer_id IS NULL) ORDER BY w.alert_id",
         customer_ids,
         credit_type_ids,
     )
-    grouped: dict[PoolKey, list[Watch]] = defaultdict(list)
-    for row in rows:
-        grouped[row["watched_id"], row["credit_type_id"]].append(watch_from_row(row))
-    return {key: tuple(watches) for key, watches in grouped.items()}
+    of_one: dict[PoolKey, list[Watch]] = defaultdict(list)
+    of_all: dict[CreditTypeId, tuple[Watch, ...]] = {}
+    for watch in map(watch_from_row, rows):
+        if watch.customer_id is None:
+            of_all[watch.credit_type_id] = (*of_all.get(watch.credit_type_id, ()), watch)
+        else:
+            of_one[watch.customer_id, watch.credit_type_id].append(watch)
+    found = {}
+    for key in zip(customer_ids, credit_type_ids, strict=True):
+        watches = of_all.get(key[1], ())
+        if key in of_one:
+            watches = tuple(sorted((*watches, *of_one[key]), key=lambda watch: watch.alert_id))
+        if watches:
+            found[key] = watches
+    return found
 
 
 def _unobserved_balances(
