@@ -23,7 +23,11 @@ class DenialReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReachedCap:
-    """The spend cap that denied a call. used: spent and held since the window began; it counts from 0 at reset_time."""
+    """The spend cap that denied a call. used: what is spent in its window, and held.
+
+    It caps a group value, or a product, or (all three empty) the whole customer. owner: "VENDOR" or "CUSTOMER".
+    reset_time: when it counts from 0 again; of a rolling window, when the oldest spend leaves it.
+    """
 
     spend_cap_id: str
     group_key: str
@@ -31,6 +35,8 @@ class ReachedCap:
     limit: Credits
     used: Credits
     reset_time: datetime
+    product: str = ""
+    owner: str = "VENDOR"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,6 +174,8 @@ def _reached_cap_from_wire(
         limit=Credits(cap.limit_micros),
         used=Credits(cap.used_micros),
         reset_time=time_from_wire(cap.window_end_time),
+        product=cap.product_id,
+        owner=pb.CapOwner.Name(cap.owner).removeprefix("CAP_OWNER_") if cap.owner else "VENDOR",
     )
 
 

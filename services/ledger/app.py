@@ -19,6 +19,7 @@ from meshkit.service import App, service_builder
 from purser.ledger.v1.ledger_admin_pb2_grpc import add_LedgerAdminServiceServicer_to_server
 from purser.ledger.v1.ledger_pb2_grpc import add_LedgerServiceServicer_to_server
 from purser.ledger.v1.ledger_peer_pb2_grpc import add_LedgerPeerServiceServicer_to_server
+from purser.ledger.v1.self_service_pb2_grpc import add_SelfServiceServicer_to_server
 from purser.ledger.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
 from sandbox import SandboxClock
 from services.ledger import tables
@@ -50,7 +51,7 @@ from services.ledger.operations.usage.summing import Summing
 from services.ledger.operations.watch_sweeps import WatchSweeping
 from services.ledger.peers import AlertPeer, ContractPeer
 from services.ledger.relay import Deliveries
-from services.ledger.server import admin, gate, peer, usage
+from services.ledger.server import admin, gate, peer, self_service, usage
 from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
 
@@ -136,7 +137,7 @@ async def open_service(
 
 
 def _rpc_services(operations: Operations) -> tuple[RpcService, ...]:
-    """One per audience: AI features, reporters of usage, operators, the other services."""
+    """One per audience: AI features, reporters of usage, operators, customers, the other services."""
     return (
         RpcService(
             gate.SERVICE_NAME,
@@ -151,6 +152,10 @@ def _rpc_services(operations: Operations) -> tuple[RpcService, ...]:
         RpcService(
             admin.SERVICE_NAME,
             partial(add_LedgerAdminServiceServicer_to_server, admin.LedgerAdminServicer(operations)),
+        ),
+        RpcService(
+            self_service.SERVICE_NAME,
+            partial(add_SelfServiceServicer_to_server, self_service.SelfServiceServicer(operations)),
         ),
         RpcService(
             peer.SERVICE_NAME,

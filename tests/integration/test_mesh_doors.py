@@ -35,6 +35,7 @@ SERVED = {
         "purser.ledger.v1.LedgerService",
         "purser.ledger.v1.LedgerAdminService",
         "purser.ledger.v1.LedgerPeerService",
+        "purser.ledger.v1.SelfService",
         "purser.ledger.v1.UsageService",
     },
     "alert": {

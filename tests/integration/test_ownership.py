@@ -271,6 +271,7 @@ def request_of(rpc: Rpc, things: Mapping[str, str], world: World, number: int) -
         "dispute_outcome": contract.DISPUTE_OUTCOME_OPENED,
         "payment_method_id": "pm_of_the_provider",
         "seat_group_key": "user_id",
+        "time_zone": "Europe/Berlin",
         "seat_ids": ["ann"],
         "shared_pool": contract.SharedPool(access=contract.SHARED_POOL_ACCESS_EVERYONE),
     }
@@ -302,6 +303,8 @@ def request_of(rpc: Rpc, things: Mapping[str, str], world: World, number: int) -
             actor="a test",
             **({"timestamp": timestamp(JUNE)} if rpc.name == "AmendUsage" else {}),
         )
+    if rpc.name in ("SetSpendCap", "SetOwnSpendCap"):
+        request.ClearField("product_id")  # another scope's
     if rpc.name == "GetDecision":
         request = ledger.GetDecisionRequest(customer=things["customer"], hold_id=things["hold_id"])
     return request

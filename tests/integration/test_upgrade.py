@@ -207,6 +207,8 @@ def _as_answered_today(response: Json) -> Json:
         today["webhook_endpoint"] = {**endpoint, **new}
     if alert := response.get("alert"):
         today["alert"] = _with_rearm(alert)
+    if cap := response.get("spend_cap"):
+        today["spend_cap"] = {**cap, "scope": "CAP_SCOPE_GROUP_VALUE", "owner": "CAP_OWNER_VENDOR"}
     if subscription := response.get("subscription"):
         today["subscription"] = {**subscription, "interval_count": 1}
     if invoice := response.get("invoice"):

@@ -17,6 +17,7 @@ from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
 from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceStub
+from purser.ledger.v1.self_service_pb2_grpc import SelfServiceStub
 from purser.ledger.v1.usage_pb2_grpc import UsageServiceStub
 from tests.simulation import looks
 from tests.simulation.callers import KINDS, Caller, call_together
@@ -58,6 +59,7 @@ async def _in_two_processes(databases: Databases) -> AsyncIterator[list[RunningL
                     usage=UsageServiceStub(channel),
                     admin=LedgerAdminServiceStub(channel),
                     peer=LedgerPeerServiceStub(channel),
+                    own=SelfServiceStub(channel),
                     clock=ManualClock(JUNE),
                 )
             )

@@ -823,6 +823,10 @@ async def fill_ledger(ask: Ask) -> None:
         "SetSpendCap", **pool, group_key="user_id", limit_micros=str(900 * CREDIT), window="CAP_WINDOW_DAY"
     )
     await ask("RemoveSpendCap", customer="acme", spend_cap_id=cap["spend_cap"]["spend_cap_id"])
+    week = {"scope": "CAP_SCOPE_CUSTOMER", "window": "CAP_WINDOW_WEEK"}
+    own = await ask("SetOwnSpendCap", **pool, **week, limit_micros=str(800 * CREDIT))
+    await ask("RemoveOwnSpendCap", customer="acme", spend_cap_id=own["spend_cap"]["spend_cap_id"])
+    await ask("SetTimeZone", customer="acme", time_zone="Europe/Berlin")
     busy = await ask("SetConcurrencyCap", **pool, group_key="user_id", group_value="bob", holds_max=2)
     await ask("SetConcurrencyCap", **pool, holds_max=100)
     await ask("SetConcurrencyCap", **pool, product_id="prd_assistant", holds_max=50)

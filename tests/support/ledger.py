@@ -17,10 +17,12 @@ from meshkit.service import App
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
+from purser.ledger.v1 import self_service_pb2 as own_pb
 from purser.ledger.v1 import usage_pb2 as usage_pb
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
 from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceStub
+from purser.ledger.v1.self_service_pb2_grpc import SelfServiceStub
 from purser.ledger.v1.usage_pb2_grpc import UsageServiceStub
 from services.ledger.app import open_service
 from services.ledger.config import LedgerSettings
@@ -31,12 +33,14 @@ if TYPE_CHECKING:
     from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceAsyncStub
     from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceAsyncStub
     from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceAsyncStub
+    from purser.ledger.v1.self_service_pb2_grpc import SelfServiceAsyncStub
     from purser.ledger.v1.usage_pb2_grpc import UsageServiceAsyncStub
 
 GateStub: TypeAlias = "LedgerServiceAsyncStub"
 AdminStub: TypeAlias = "LedgerAdminServiceAsyncStub"
 PeerStub: TypeAlias = "LedgerPeerServiceAsyncStub"
 UsageStub: TypeAlias = "UsageServiceAsyncStub"
+OwnStub: TypeAlias = "SelfServiceAsyncStub"
 
 JUNE = datetime(2025, 6, 1, tzinfo=UTC)
 JULY = datetime(2025, 7, 1, tzinfo=UTC)
@@ -99,6 +103,7 @@ class RunningLedger:
     admin: AdminStub
     peer: PeerStub
     usage: UsageStub
+    own: OwnStub
     clock: ManualClock
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     name: str = field(default_factory=lambda: f"req-{next(_replicas)}")
@@ -339,6 +344,21 @@ class RunningLedger:
         answer = await self.admin.SetSpendCap(apb.SetSpendCapRequest(**(asked | more)))  # type: ignore[arg-type]
         return answer.spend_cap
 
+    async def cap_own(self, limit: int, **more: object) -> apb.SpendCap:
+        """Cap the spend of acme as acme does itself, per billing period, in whole credits."""
+        asked: dict[str, object] = {
+            "request_id": self.request_id(),
+            "customer": "acme",
+            "credit_type_id": AI,
+            "limit_micros": limit * CREDIT,
+        }
+        answer = await self.own.SetOwnSpendCap(own_pb.SetOwnSpendCapRequest(**(asked | more)))  # type: ignore[arg-type]
+        return answer.spend_cap
+
+    async def set_time_zone(self, time_zone: str) -> None:
+        request = apb.SetTimeZoneRequest(request_id=self.request_id(), customer="acme", time_zone=time_zone)
+        await self.admin.SetTimeZone(request)
+
     async def lift_cap(self, spend_cap_id: str, **more: object) -> None:
         asked: dict[str, object] = {
             "request_id": self.request_id(),
@@ -497,5 +517,6 @@ async def running_ledger(
                 admin=LedgerAdminServiceStub(channel),
                 peer=LedgerPeerServiceStub(channel),
                 usage=UsageServiceStub(channel),
+                own=SelfServiceStub(channel),
                 clock=clock,
             )

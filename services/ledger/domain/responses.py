@@ -23,7 +23,7 @@ from services.ledger.domain.gate.decision import (
 )
 from services.ledger.domain.gate.in_flight import ConcurrencyCapRemoval, CustomerConcurrencyCap
 from services.ledger.domain.gate.shadow import ShadowMode
-from services.ledger.domain.gate.spend_cap import CustomerSpendCap, SpendCapRemoval
+from services.ledger.domain.gate.spend_cap import CustomerSpendCap, CustomerTimeZone, SpendCapRemoval
 from services.ledger.domain.usage.commands import CorrectedUsage
 from services.ledger.domain.usage.event import EventResult
 
@@ -55,6 +55,7 @@ Response = (
     | RefundReversed
     | CustomerSpendCap
     | SpendCapRemoval
+    | CustomerTimeZone
     | CustomerConcurrencyCap
     | ConcurrencyCapRemoval
     | ShadowMode

@@ -50,6 +50,11 @@ class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
         cap = await self._do.caps.set(command)
         return caps.set_to_wire(cap)
 
+    async def SetTimeZone(self, request: pb.SetTimeZoneRequest, context: Context) -> pb.SetTimeZoneResponse:
+        command = caps.zone_from_wire(request)
+        answer = await self._do.caps.set_time_zone(command)
+        return caps.zone_to_wire(answer)
+
     async def RemoveSpendCap(
         self, request: pb.RemoveSpendCapRequest, context: Context
     ) -> pb.RemoveSpendCapResponse:
@@ -110,8 +115,8 @@ class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
         self, request: pb.ListSpendCapsRequest, context: Context
     ) -> pb.ListSpendCapsResponse:
         customer, page = caps.list_from_wire(request)
-        rows = await self._do.caps.list(customer, page)
-        return caps.list_to_wire(rows, page, customer)
+        rows, time_zone = await self._do.caps.list(customer, page)
+        return caps.list_to_wire(rows, page, customer, time_zone)
 
     async def ListGrants(self, request: pb.ListGrantsRequest, context: Context) -> pb.ListGrantsResponse:
         query = reports.grants_from_wire(request)

@@ -28,7 +28,7 @@ from services.ledger.domain.gate.decision import (
 )
 from services.ledger.domain.gate.in_flight import ConcurrencyCapRemoval, CustomerConcurrencyCap
 from services.ledger.domain.gate.shadow import ShadowMode
-from services.ledger.domain.gate.spend_cap import CustomerSpendCap, SpendCapRemoval
+from services.ledger.domain.gate.spend_cap import CustomerSpendCap, CustomerTimeZone, SpendCapRemoval
 from services.ledger.domain.rating.dimensions import Dimension
 from services.ledger.domain.rating.metric import PropertyFilter
 from services.ledger.domain.rating.price import Conversion
@@ -172,6 +172,7 @@ RESPONSES: Final = Formats[Response](
     ),
     Format("CustomerSpendCap", CustomerSpendCap, (_of_the_vendor, _cap_enforced)),
     Format("SpendCapRemoval", SpendCapRemoval),
+    Format("CustomerTimeZone", CustomerTimeZone),
     Format("CustomerConcurrencyCap", CustomerConcurrencyCap, (_cap_enforced,)),
     Format("ShadowMode", ShadowMode),
     Format("ConcurrencyCapRemoval", ConcurrencyCapRemoval),

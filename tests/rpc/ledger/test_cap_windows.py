@@ -74,6 +74,8 @@ async def test_a_rolling_window_lets_go_of_a_spend_a_step_after_its_hours(ledger
         window_start_time=timestamp(JUNE + 12 * HOUR),
         window_end_time=timestamp(leaves),
         window_hours=24,
+        scope=pb.CAP_SCOPE_GROUP_VALUE,
+        owner=pb.CAP_OWNER_VENDOR,
     )
     assert (denied.affordable_credits_micros, after) == (10 * CREDIT, 70)
     await ledger.assert_adds_up()

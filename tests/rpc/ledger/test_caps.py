@@ -33,6 +33,8 @@ async def test_a_cap_is_told_as_it_was_set(ledger: RunningLedger) -> None:
         limit_micros=100 * CREDIT,
         window=admin.CAP_WINDOW_BILLING_PERIOD,
         create_time=timestamp(JUNE),
+        scope=pb.CAP_SCOPE_GROUP_VALUE,
+        owner=pb.CAP_OWNER_VENDOR,
     )
     assert cap.spend_cap_id.startswith("cap_")
     assert await _listed(ledger) == [cap]
@@ -54,6 +56,8 @@ async def test_a_cap_set_again_replaces_the_one_on_the_same_value(ledger: Runnin
         limit_micros=200 * CREDIT,
         window=admin.CAP_WINDOW_BILLING_PERIOD,
         create_time=timestamp(JUNE),
+        scope=pb.CAP_SCOPE_GROUP_VALUE,
+        owner=pb.CAP_OWNER_VENDOR,
     )
     assert await _listed(ledger) == [second, other]
 
@@ -197,6 +201,8 @@ async def test_a_denial_names_the_cap_what_is_used_and_when_it_counts_anew(ledge
         used_micros=90 * CREDIT,
         window_start_time=timestamp(JUNE),
         window_end_time=timestamp(JUNE + DAY),
+        scope=pb.CAP_SCOPE_GROUP_VALUE,
+        owner=pb.CAP_OWNER_VENDOR,
     )
 
     assert (await ledger.authorize(11, user="ann")).reached_cap == reached

@@ -132,6 +132,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "Release": gate.release_from_wire,
     "RemoveConcurrencyCap": concurrency_caps.remove_from_wire,
     "RemoveSpendCap": caps.remove_from_wire,
+    "RemoveOwnSpendCap": caps.remove_own_from_wire,
     "EnableWebhookEndpoint": endpoints.enable_from_wire,
     "TestWebhookEndpoint": endpoints.test_from_wire,
     "UpdateWebhookEndpoint": endpoints.update_from_wire,
@@ -155,6 +156,8 @@ READS: dict[str, Callable[[Any], Any]] = {
     "SetConcurrencyCap": concurrency_caps.set_from_wire,
     "SetShadowMode": shadow.set_from_wire,
     "SetSpendCap": caps.set_from_wire,
+    "SetOwnSpendCap": caps.set_own_from_wire,
+    "SetTimeZone": caps.zone_from_wire,
     "SuspendCustomer": customers.suspend_from_wire,
     "UnarchiveCustomer": customers.unarchive_from_wire,
     "UpdateProduct": products.update_from_wire,
@@ -263,6 +266,9 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
     # The gate's hash was over the wire already, and the rest is newer.
     others = {"Authorize", "Capture", "Debit", "ExtendHold", "Release"}
     newer = {
+        "RemoveOwnSpendCap",
+        "SetOwnSpendCap",
+        "SetTimeZone",
         "AdjustBalance",
         "AdjustSeats",
         "AmendUsage",

@@ -189,7 +189,7 @@ class VoidGrantResponse(_message.Message):
     def __init__(self, grant: _Optional[_Union[_ledger_pb2.Grant, _Mapping]] = ..., voided_micros: _Optional[int] = ...) -> None: ...
 
 class SpendCap(_message.Message):
-    __slots__ = ("spend_cap_id", "customer_id", "credit_type_id", "group_key", "group_value", "limit_micros", "window", "create_time", "window_hours", "is_shadow")
+    __slots__ = ("spend_cap_id", "customer_id", "credit_type_id", "group_key", "group_value", "limit_micros", "window", "create_time", "window_hours", "scope", "product_id", "owner", "is_shadow")
     SPEND_CAP_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -199,6 +199,9 @@ class SpendCap(_message.Message):
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     WINDOW_HOURS_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
     IS_SHADOW_FIELD_NUMBER: _ClassVar[int]
     spend_cap_id: str
     customer_id: str
@@ -209,11 +212,14 @@ class SpendCap(_message.Message):
     window: CapWindow
     create_time: _timestamp_pb2.Timestamp
     window_hours: int
+    scope: _ledger_pb2.CapScope
+    product_id: str
+    owner: _ledger_pb2.CapOwner
     is_shadow: bool
-    def __init__(self, spend_cap_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[CapWindow, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_hours: _Optional[int] = ..., is_shadow: _Optional[bool] = ...) -> None: ...
+    def __init__(self, spend_cap_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[CapWindow, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_hours: _Optional[int] = ..., scope: _Optional[_Union[_ledger_pb2.CapScope, str]] = ..., product_id: _Optional[str] = ..., owner: _Optional[_Union[_ledger_pb2.CapOwner, str]] = ..., is_shadow: _Optional[bool] = ...) -> None: ...
 
 class SetSpendCapRequest(_message.Message):
-    __slots__ = ("request_id", "customer", "credit_type_id", "group_key", "group_value", "limit_micros", "window", "window_hours", "is_shadow")
+    __slots__ = ("request_id", "customer", "credit_type_id", "group_key", "group_value", "limit_micros", "window", "window_hours", "scope", "product_id", "is_shadow")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -222,6 +228,8 @@ class SetSpendCapRequest(_message.Message):
     LIMIT_MICROS_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     WINDOW_HOURS_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     IS_SHADOW_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer: str
@@ -231,8 +239,10 @@ class SetSpendCapRequest(_message.Message):
     limit_micros: int
     window: CapWindow
     window_hours: int
+    scope: _ledger_pb2.CapScope
+    product_id: str
     is_shadow: bool
-    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[CapWindow, str]] = ..., window_hours: _Optional[int] = ..., is_shadow: _Optional[bool] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[CapWindow, str]] = ..., window_hours: _Optional[int] = ..., scope: _Optional[_Union[_ledger_pb2.CapScope, str]] = ..., product_id: _Optional[str] = ..., is_shadow: _Optional[bool] = ...) -> None: ...
 
 class SetSpendCapResponse(_message.Message):
     __slots__ = ("spend_cap",)
@@ -254,6 +264,24 @@ class RemoveSpendCapResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class SetTimeZoneRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "time_zone")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    time_zone: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., time_zone: _Optional[str] = ...) -> None: ...
+
+class SetTimeZoneResponse(_message.Message):
+    __slots__ = ("customer_id", "time_zone")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    time_zone: str
+    def __init__(self, customer_id: _Optional[str] = ..., time_zone: _Optional[str] = ...) -> None: ...
+
 class ListSpendCapsRequest(_message.Message):
     __slots__ = ("customer", "page_size", "page_token")
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
@@ -265,12 +293,14 @@ class ListSpendCapsRequest(_message.Message):
     def __init__(self, customer: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListSpendCapsResponse(_message.Message):
-    __slots__ = ("spend_caps", "next_page_token")
+    __slots__ = ("spend_caps", "next_page_token", "time_zone")
     SPEND_CAPS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
     spend_caps: _containers.RepeatedCompositeFieldContainer[SpendCap]
     next_page_token: str
-    def __init__(self, spend_caps: _Optional[_Iterable[_Union[SpendCap, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    time_zone: str
+    def __init__(self, spend_caps: _Optional[_Iterable[_Union[SpendCap, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., time_zone: _Optional[str] = ...) -> None: ...
 
 class ConcurrencyCap(_message.Message):
     __slots__ = ("concurrency_cap_id", "customer_id", "credit_type_id", "group_key", "group_value", "product_id", "holds_max", "create_time", "is_shadow")

@@ -63,6 +63,11 @@ class LedgerAdminServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveSpendCapRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveSpendCapResponse.FromString,
                 _registered_method=True)
+        self.SetTimeZone = channel.unary_unary(
+                '/purser.ledger.v1.LedgerAdminService/SetTimeZone',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetTimeZoneRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetTimeZoneResponse.FromString,
+                _registered_method=True)
         self.ListSpendCaps = channel.unary_unary(
                 '/purser.ledger.v1.LedgerAdminService/ListSpendCaps',
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSpendCapsRequest.SerializeToString,
@@ -177,19 +182,28 @@ class LedgerAdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetSpendCap(self, request, context):
-        """Sets the most that one group value may spend per window. It replaces the cap on the same customer, credit type, group
-        key, value and window; caps in several windows apply together. What was spent since the window began counts: it is
-        summed from the entries. Only group keys that some usage product's metric names can be capped. Idempotent by
-        request_id.
-        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
+        """Sets the most that one group value, one product or the whole customer may spend per window. It replaces the vendor's
+        cap on the same of these in the same credit type and window; caps in several windows apply together. What was spent
+        since the window began counts: it is summed from the entries. Only group keys that some usage product's metric names
+        can be capped. Idempotent by request_id.
+        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RemoveSpendCap(self, request, context):
-        """Removes a spend cap. Idempotent by request_id; removing it again changes nothing.
+        """Removes a spend cap, also one that the customer has set. Idempotent by request_id; removing it again changes nothing.
         Errors: CUSTOMER_NOT_FOUND, SPEND_CAP_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetTimeZone(self, request, context):
+        """Sets the time zone of a customer's calendar windows (MONTH, WEEK, DAY); before that it is UTC. What was spent in them is
+        summed again from the entries. Usage periods stay as they are. Idempotent by request_id.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -344,6 +358,11 @@ def add_LedgerAdminServiceServicer_to_server(servicer, server):
                     servicer.RemoveSpendCap,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveSpendCapRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveSpendCapResponse.SerializeToString,
+            ),
+            'SetTimeZone': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetTimeZone,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetTimeZoneRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetTimeZoneResponse.SerializeToString,
             ),
             'ListSpendCaps': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSpendCaps,
@@ -560,6 +579,33 @@ class LedgerAdminService:
             '/purser.ledger.v1.LedgerAdminService/RemoveSpendCap',
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveSpendCapRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveSpendCapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetTimeZone(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerAdminService/SetTimeZone',
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetTimeZoneRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetTimeZoneResponse.FromString,
             options,
             channel_credentials,
             insecure,

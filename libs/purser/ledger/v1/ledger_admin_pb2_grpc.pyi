@@ -55,15 +55,20 @@ class LedgerAdminServiceStub:
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ADJUSTMENT_TOO_LARGE (FAILED_PRECONDITION).
     """
     SetSpendCap: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetSpendCapRequest, _ledger_admin_pb2.SetSpendCapResponse]
-    """Sets the most that one group value may spend per window. It replaces the cap on the same customer, credit type, group
-    key, value and window; caps in several windows apply together. What was spent since the window began counts: it is
-    summed from the entries. Only group keys that some usage product's metric names can be capped. Idempotent by
-    request_id.
-    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
+    """Sets the most that one group value, one product or the whole customer may spend per window. It replaces the vendor's
+    cap on the same of these in the same credit type and window; caps in several windows apply together. What was spent
+    since the window began counts: it is summed from the entries. Only group keys that some usage product's metric names
+    can be capped. Idempotent by request_id.
+    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
     """
     RemoveSpendCap: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.RemoveSpendCapRequest, _ledger_admin_pb2.RemoveSpendCapResponse]
-    """Removes a spend cap. Idempotent by request_id; removing it again changes nothing.
+    """Removes a spend cap, also one that the customer has set. Idempotent by request_id; removing it again changes nothing.
     Errors: CUSTOMER_NOT_FOUND, SPEND_CAP_NOT_FOUND (NOT_FOUND).
+    """
+    SetTimeZone: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetTimeZoneRequest, _ledger_admin_pb2.SetTimeZoneResponse]
+    """Sets the time zone of a customer's calendar windows (MONTH, WEEK, DAY); before that it is UTC. What was spent in them is
+    summed again from the entries. Usage periods stay as they are. Idempotent by request_id.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     ListSpendCaps: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListSpendCapsRequest, _ledger_admin_pb2.ListSpendCapsResponse]
     """Lists a customer's spend caps. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
@@ -149,15 +154,20 @@ class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ADJUSTMENT_TOO_LARGE (FAILED_PRECONDITION).
     """
     SetSpendCap: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetSpendCapRequest, _ledger_admin_pb2.SetSpendCapResponse]  # type: ignore[assignment]
-    """Sets the most that one group value may spend per window. It replaces the cap on the same customer, credit type, group
-    key, value and window; caps in several windows apply together. What was spent since the window began counts: it is
-    summed from the entries. Only group keys that some usage product's metric names can be capped. Idempotent by
-    request_id.
-    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
+    """Sets the most that one group value, one product or the whole customer may spend per window. It replaces the vendor's
+    cap on the same of these in the same credit type and window; caps in several windows apply together. What was spent
+    since the window began counts: it is summed from the entries. Only group keys that some usage product's metric names
+    can be capped. Idempotent by request_id.
+    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
     """
     RemoveSpendCap: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.RemoveSpendCapRequest, _ledger_admin_pb2.RemoveSpendCapResponse]  # type: ignore[assignment]
-    """Removes a spend cap. Idempotent by request_id; removing it again changes nothing.
+    """Removes a spend cap, also one that the customer has set. Idempotent by request_id; removing it again changes nothing.
     Errors: CUSTOMER_NOT_FOUND, SPEND_CAP_NOT_FOUND (NOT_FOUND).
+    """
+    SetTimeZone: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetTimeZoneRequest, _ledger_admin_pb2.SetTimeZoneResponse]  # type: ignore[assignment]
+    """Sets the time zone of a customer's calendar windows (MONTH, WEEK, DAY); before that it is UTC. What was spent in them is
+    summed again from the entries. Usage periods stay as they are. Idempotent by request_id.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     ListSpendCaps: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListSpendCapsRequest, _ledger_admin_pb2.ListSpendCapsResponse]  # type: ignore[assignment]
     """Lists a customer's spend caps. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
@@ -264,11 +274,11 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_admin_pb2.SetSpendCapRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_admin_pb2.SetSpendCapResponse, _abc.Awaitable[_ledger_admin_pb2.SetSpendCapResponse]]:
-        """Sets the most that one group value may spend per window. It replaces the cap on the same customer, credit type, group
-        key, value and window; caps in several windows apply together. What was spent since the window began counts: it is
-        summed from the entries. Only group keys that some usage product's metric names can be capped. Idempotent by
-        request_id.
-        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
+        """Sets the most that one group value, one product or the whole customer may spend per window. It replaces the vendor's
+        cap on the same of these in the same credit type and window; caps in several windows apply together. What was spent
+        since the window began counts: it is summed from the entries. Only group keys that some usage product's metric names
+        can be capped. Idempotent by request_id.
+        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod
@@ -277,8 +287,19 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_admin_pb2.RemoveSpendCapRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_admin_pb2.RemoveSpendCapResponse, _abc.Awaitable[_ledger_admin_pb2.RemoveSpendCapResponse]]:
-        """Removes a spend cap. Idempotent by request_id; removing it again changes nothing.
+        """Removes a spend cap, also one that the customer has set. Idempotent by request_id; removing it again changes nothing.
         Errors: CUSTOMER_NOT_FOUND, SPEND_CAP_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def SetTimeZone(
+        self,
+        request: _ledger_admin_pb2.SetTimeZoneRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_admin_pb2.SetTimeZoneResponse, _abc.Awaitable[_ledger_admin_pb2.SetTimeZoneResponse]]:
+        """Sets the time zone of a customer's calendar windows (MONTH, WEEK, DAY); before that it is UTC. What was spent in them is
+        summed again from the entries. Usage periods stay as they are. Idempotent by request_id.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod

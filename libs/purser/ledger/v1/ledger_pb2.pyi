@@ -37,6 +37,19 @@ class GrantKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GRANT_KIND_TOP_UP: _ClassVar[GrantKind]
     GRANT_KIND_PROMOTIONAL: _ClassVar[GrantKind]
     GRANT_KIND_ROLLOVER: _ClassVar[GrantKind]
+
+class CapScope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CAP_SCOPE_UNSPECIFIED: _ClassVar[CapScope]
+    CAP_SCOPE_GROUP_VALUE: _ClassVar[CapScope]
+    CAP_SCOPE_PRODUCT: _ClassVar[CapScope]
+    CAP_SCOPE_CUSTOMER: _ClassVar[CapScope]
+
+class CapOwner(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CAP_OWNER_UNSPECIFIED: _ClassVar[CapOwner]
+    CAP_OWNER_VENDOR: _ClassVar[CapOwner]
+    CAP_OWNER_CUSTOMER: _ClassVar[CapOwner]
 DECISION_UNSPECIFIED: Decision
 DECISION_ALLOWED: Decision
 DECISION_DENIED: Decision
@@ -52,6 +65,13 @@ GRANT_KIND_INCLUDED: GrantKind
 GRANT_KIND_TOP_UP: GrantKind
 GRANT_KIND_PROMOTIONAL: GrantKind
 GRANT_KIND_ROLLOVER: GrantKind
+CAP_SCOPE_UNSPECIFIED: CapScope
+CAP_SCOPE_GROUP_VALUE: CapScope
+CAP_SCOPE_PRODUCT: CapScope
+CAP_SCOPE_CUSTOMER: CapScope
+CAP_OWNER_UNSPECIFIED: CapOwner
+CAP_OWNER_VENDOR: CapOwner
+CAP_OWNER_CUSTOMER: CapOwner
 
 class UsageLine(_message.Message):
     __slots__ = ("product_id", "quantity_micros", "properties")
@@ -538,7 +558,7 @@ class ConcurrencyCapUse(_message.Message):
     def __init__(self, concurrency_cap_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., product_id: _Optional[str] = ..., holds_max: _Optional[int] = ..., open_holds: _Optional[int] = ..., free_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class SpendCapUse(_message.Message):
-    __slots__ = ("spend_cap_id", "group_key", "group_value", "limit_micros", "used_micros", "window_start_time", "window_end_time", "window_hours")
+    __slots__ = ("spend_cap_id", "group_key", "group_value", "limit_micros", "used_micros", "window_start_time", "window_end_time", "window_hours", "scope", "product_id", "owner")
     SPEND_CAP_ID_FIELD_NUMBER: _ClassVar[int]
     GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
     GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -547,6 +567,9 @@ class SpendCapUse(_message.Message):
     WINDOW_START_TIME_FIELD_NUMBER: _ClassVar[int]
     WINDOW_END_TIME_FIELD_NUMBER: _ClassVar[int]
     WINDOW_HOURS_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
     spend_cap_id: str
     group_key: str
     group_value: str
@@ -555,7 +578,10 @@ class SpendCapUse(_message.Message):
     window_start_time: _timestamp_pb2.Timestamp
     window_end_time: _timestamp_pb2.Timestamp
     window_hours: int
-    def __init__(self, spend_cap_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., used_micros: _Optional[int] = ..., window_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_hours: _Optional[int] = ...) -> None: ...
+    scope: CapScope
+    product_id: str
+    owner: CapOwner
+    def __init__(self, spend_cap_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., used_micros: _Optional[int] = ..., window_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_hours: _Optional[int] = ..., scope: _Optional[_Union[CapScope, str]] = ..., product_id: _Optional[str] = ..., owner: _Optional[_Union[CapOwner, str]] = ...) -> None: ...
 
 class DecisionLine(_message.Message):
     __slots__ = ("product_id", "dimension_values", "quantity_micros", "credits_micros", "contract_id", "rate_id", "price_micros", "per_micros", "draws")

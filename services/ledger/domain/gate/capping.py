@@ -23,12 +23,18 @@ def cap_uses(
             continue
         if cap.group_key != OWN_KEY or (OWN_KEY, value) in subjects:
             slot = ((cap.group_key, value), cap.owner.value, cap.window.value, cap.hours)
-            if cap.group_value or slot not in applying:
+            known = applying.get(slot)
+            if known is None or _rank(cap) < _rank(known):
                 applying[slot] = cap
     return tuple(
         _use(cap, slot[0], account, anchor=anchor, at=at)
         for slot, cap in sorted(applying.items(), key=lambda item: item[0])
     )
+
+
+def _rank(cap: SpendCap) -> tuple[bool, int]:
+    """A cap on a value comes before one on each value. Two of one identity (store/gate/caps.py): the stricter first."""
+    return not cap.group_value, cap.limit.micros
 
 
 # Of the caps on one subject, one per owner and window applies: subject, owner, window, hours.

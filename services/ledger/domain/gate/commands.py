@@ -23,7 +23,7 @@ from services.ledger.domain.gate.decision import (
     Released,
 )
 from services.ledger.domain.gate.hold import HoldId
-from services.ledger.domain.gate.spend_cap import GroupValue
+from services.ledger.domain.gate.spend_cap import CapOwner, GroupValue
 from services.ledger.domain.gate.windows import CapWindow
 
 Response_co = TypeVar("Response_co", covariant=True)
@@ -187,7 +187,10 @@ class ExplainHold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetSpendCap:
-    """Set the cap of one group value, or (empty) of every value that has no cap."""
+    """Set the cap of one subject or (empty value) of every value of a key that has none.
+
+    group_key: empty for a subject of the Ledger's own, which group_value names.
+    """
 
     request_id: str
     fingerprint: bytes
@@ -198,17 +201,29 @@ class SetSpendCap:
     limit: Credits
     window: CapWindow
     hours: int = 0
+    owner: CapOwner = CapOwner.VENDOR
     is_shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveSpendCap:
-    """Lift a cap."""
+    """Lift a cap. owner: the only one whose caps are found; None: any."""
 
     request_id: str
     fingerprint: bytes
     customer: str
     spend_cap_id: str
+    owner: CapOwner | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTimeZone:
+    """Set the time zone of a customer's calendar windows."""
+
+    request_id: str
+    fingerprint: bytes
+    customer: str
+    time_zone: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

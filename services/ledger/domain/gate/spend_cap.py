@@ -61,6 +61,14 @@ class SpendCapRemoval:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomerTimeZone:
+    """The response to SetTimeZone."""
+
+    customer_id: CustomerId
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerSpendCap:
     """A cap, and the customer it belongs to."""
 

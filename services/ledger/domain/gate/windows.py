@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from meshkit.period import Period, period_at
 from meshkit.quantity import Credits
@@ -62,6 +62,16 @@ def stepped(window: CapWindow, hours: int, zone: str) -> SteppedWindow | None:
     if window is CapWindow.BILLING_PERIOD or (window is CapWindow.DAY and zone == ZONE_DEFAULT):
         return None
     return SteppedWindow(window.value, zone=zone)
+
+
+def is_zone(name: str) -> bool:
+    """Whether a name is that of an IANA time zone."""
+    return name in _zones()
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 @dataclass(frozen=True, slots=True)

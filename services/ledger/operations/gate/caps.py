@@ -6,20 +6,22 @@ from collections.abc import Sequence
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
-from services.ledger.domain.credits.grant import CustomerId
-from services.ledger.domain.errors import GroupKeyUnknown, SpendCapNotFound
-from services.ledger.domain.gate.commands import RemoveSpendCap, SetSpendCap
-from services.ledger.domain.gate.recounting import EarlierSums, PoolPosition, Recount, recount_of
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
+from services.ledger.domain.errors import GroupKeyUnknown, ProductNotFound, SpendCapNotFound
+from services.ledger.domain.gate.commands import RemoveSpendCap, SetSpendCap, SetTimeZone
 from services.ledger.domain.gate.spend_cap import (
     OWN_KEY,
     CustomerSpendCap,
+    CustomerTimeZone,
+    GroupValue,
     SpendCap,
     SpendCapRemoval,
     own_subjects,
     stepped_windows_of,
 )
-from services.ledger.domain.gate.windows import stepped
-from services.ledger.operations.gate.recounts import NOTHING_SUMMED, PoolRecounts
+from services.ledger.domain.gate.subjects import product_of
+from services.ledger.domain.gate.windows import CapWindow, stepped
+from services.ledger.operations.gate.recounts import Earlier, recount, sum_earlier
 from services.ledger.store import PostgresStore, Transaction
 
 
@@ -46,20 +48,28 @@ class SpendCaps:
             window=command.window,
             create_time=at,
             hours=command.hours,
+            owner=command.owner,
             is_shadow=command.is_shadow,
         )
-        earlier = await self._store.read(lambda tx: _sum_earlier(tx, command.customer, cap))
+        subject = (command.group_key, command.group_value)
+        counted = [(command.credit_type_id, subject)]
+
+        async def look(tx: Transaction) -> Earlier:
+            customer_id = await tx.standings.customer_id(command.customer)
+            caps = [cap, *await tx.caps.all(customer_id)]
+            return await sum_earlier(tx, customer_id, caps, counted, at=at)
+
+        earlier = await self._store.read(look)
 
         async def work(tx: Transaction) -> CustomerSpendCap:
             customer_id = await tx.standings.customer_id(command.customer)
             if (first := await tx.responses.find(customer_id, command, CustomerSpendCap)) is not None:
                 return first
-            if not await tx.standings.knows_group_key(command.group_key):
-                raise GroupKeyUnknown(group_key=command.group_key)
+            await _require_known(tx, subject)
             await tx.copies.lock_customer(customer_id)
             answer = CustomerSpendCap(customer_id, await tx.caps.set(customer_id, cap))
             await tx.copies.outdate(customer_id)  # locks the pools too
-            await _recount(tx, customer_id, cap, earlier)
+            await recount(tx, customer_id, await tx.caps.all(customer_id), counted, earlier, at=at)
             await tx.responses.store(customer_id, command, answer, at=at)
             return answer
 
@@ -75,7 +85,8 @@ class SpendCaps:
                 return first
             await tx.copies.lock_customer(customer_id)
             cap = await tx.caps.find(customer_id, command.spend_cap_id)
-            if not await tx.caps.lift(customer_id, command.spend_cap_id, at=at):
+            is_foreign = cap is not None and command.owner not in (cap.owner, None)
+            if is_foreign or not await tx.caps.lift(customer_id, command.spend_cap_id, at=at):
                 raise SpendCapNotFound(spend_cap_id=command.spend_cap_id)
             await tx.copies.outdate(customer_id)
             if cap is not None:
@@ -86,44 +97,73 @@ class SpendCaps:
 
         return await self._store.run(work, turn_of=command.customer)
 
-    async def list(self, customer: str, page: Page) -> Sequence[CustomerSpendCap]:
-        """Return a page by credit type, group key and value, and one more when there is. Raises CustomerNotFound."""
+    async def set_time_zone(self, command: SetTimeZone) -> CustomerTimeZone:
+        """Set the time zone of calendar windows, and count again what they need.
 
-        async def work(tx: Transaction) -> list[CustomerSpendCap]:
+        Raises CustomerNotFound, RequestIdReused.
+        """
+        at = self._clock.now()
+
+        async def look(tx: Transaction) -> Earlier:
+            customer_id = await tx.standings.customer_id(command.customer)
+            caps = await tx.caps.all(customer_id)
+            return await sum_earlier(tx, customer_id, caps, _in_calendar(caps), zone=command.time_zone, at=at)
+
+        earlier = await self._store.read(look)
+
+        async def work(tx: Transaction) -> CustomerTimeZone:
+            customer_id = await tx.standings.customer_id(command.customer)
+            if (first := await tx.responses.find(customer_id, command, CustomerTimeZone)) is not None:
+                return first
+            await tx.copies.lock_customer(customer_id)
+            zone = await tx.caps.time_zone(customer_id)
+            await tx.caps.set_time_zone(customer_id, command.time_zone)
+            await tx.copies.outdate(customer_id)  # locks the pools too
+            caps = await tx.caps.all(customer_id)
+            for cap in caps:
+                window = stepped(cap.window, cap.hours, zone)
+                if window is not None and zone != command.time_zone and cap.window is not CapWindow.ROLLING:
+                    await tx.recounts.forget_window(customer_id, cap.credit_type_id, cap.group_key, window)
+            await recount(tx, customer_id, caps, _in_calendar(caps), earlier, at=at)
+            answer = CustomerTimeZone(customer_id, command.time_zone)
+            await tx.responses.store(customer_id, command, answer, at=at)
+            return answer
+
+        return await self._store.run(work, turn_of=command.customer)
+
+    async def list(self, customer: str, page: Page) -> tuple[Sequence[CustomerSpendCap], str]:
+        """Return a page by credit type, group key and value, and one more when there is; and the time zone.
+
+        Raises CustomerNotFound.
+        """
+
+        async def work(tx: Transaction) -> tuple[list[CustomerSpendCap], str]:
             customer_id = await tx.standings.customer_id(customer)
-            return [CustomerSpendCap(customer_id, cap) for cap in await tx.caps.list(customer_id, page)]
+            caps = [CustomerSpendCap(customer_id, cap) for cap in await tx.caps.list(customer_id, page)]
+            return caps, await tx.caps.time_zone(customer_id)
 
         return await self._store.read(work)
 
 
-async def _sum_earlier(tx: Transaction, customer: str, cap: SpendCap) -> EarlierSums:
-    """Sum the entries there are for what a cap that is about to be set needs."""
-    customer_id = await tx.standings.customer_id(customer)
-    position = await tx.recounts.position(customer_id, cap.credit_type_id)
-    if position is None:
-        return NOTHING_SUMMED
-    recount = await _recount_for(tx, customer_id, cap, position)
-    pool = PoolRecounts(tx, customer_id, cap.credit_type_id)
-    return await pool.sum_earlier(recount, position.sequence)
+def _in_calendar(caps: Sequence[SpendCap]) -> list[tuple[CreditTypeId, GroupValue]]:
+    """Return the subjects of caps whose windows depend on the time zone."""
+    return sorted(
+        {
+            (cap.credit_type_id, (cap.group_key, cap.group_value))
+            for cap in caps
+            if cap.window in (CapWindow.MONTH, CapWindow.WEEK, CapWindow.DAY)
+        }
+    )
 
 
-async def _recount(tx: Transaction, customer_id: CustomerId, cap: SpendCap, earlier: EarlierSums) -> None:
-    """Write what the subject of a cap has spent, as far as nothing but caps needs it. The pool must be locked."""
-    position = await tx.recounts.position(customer_id, cap.credit_type_id)
-    if position is not None:
-        recount = await _recount_for(tx, customer_id, cap, position)
-        await PoolRecounts(tx, customer_id, cap.credit_type_id).write(recount, earlier)
-
-
-async def _recount_for(
-    tx: Transaction, customer_id: CustomerId, cap: SpendCap, position: PoolPosition
-) -> Recount:
-    """Return what to recount for a cap: its own window or, of a subject of the Ledger's own, all that it needs."""
-    caps = [cap]
-    if cap.group_key == OWN_KEY:
-        caps += await tx.caps.of_pool(customer_id, cap.credit_type_id)
-    subject = (cap.group_key, cap.group_value)
-    return recount_of(subject, caps, zone=position.zone, anchor=position.anchor, at=cap.create_time)
+async def _require_known(tx: Transaction, subject: GroupValue) -> None:
+    """Raise GroupKeyUnknown or ProductNotFound for a subject that no call could have."""
+    group_key, _ = subject
+    product_id = product_of(subject)
+    if group_key and not await tx.standings.knows_group_key(group_key):
+        raise GroupKeyUnknown(group_key=group_key)
+    if product_id is not None and not await tx.standings.products([product_id]):
+        raise ProductNotFound(product_id=product_id)
 
 
 async def _forget(tx: Transaction, customer_id: CustomerId, cap: SpendCap) -> None:
@@ -131,7 +171,7 @@ async def _forget(tx: Transaction, customer_id: CustomerId, cap: SpendCap) -> No
     position = await tx.recounts.position(customer_id, cap.credit_type_id)
     if position is None:
         return
-    caps = await tx.caps.of_pool(customer_id, cap.credit_type_id)
+    caps = [one for one in await tx.caps.all(customer_id) if one.credit_type_id == cap.credit_type_id]
     subject = (cap.group_key, cap.group_value)
     if cap.group_key == OWN_KEY:
         if subject not in own_subjects(caps):

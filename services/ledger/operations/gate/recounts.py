@@ -1,17 +1,89 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recounts from entries what caps begin to need: most of it without a lock, the rest under the pool's lock."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
-from services.ledger.domain.gate.recounting import EarlierSums, Recount, Steps, Sums, added
-from services.ledger.domain.gate.spend_cap import OWN_KEY
+from services.ledger.domain.gate.recounting import (
+    EarlierSums,
+    PoolPosition,
+    Recount,
+    Steps,
+    Sums,
+    added,
+    recount_of,
+)
+from services.ledger.domain.gate.spend_cap import OWN_KEY, GroupValue, SpendCap
 from services.ledger.domain.gate.subjects import held_by
 from services.ledger.store import Transaction
 
-NOTHING_SUMMED = EarlierSums(0, {})
+# By credit type and subject.
+Earlier = Mapping[tuple[CreditTypeId, GroupValue], EarlierSums]
+_NOTHING = EarlierSums(0, {})
+
+
+async def sum_earlier(
+    tx: Transaction,
+    customer_id: CustomerId,
+    caps: Iterable[SpendCap],
+    subjects: Iterable[tuple[CreditTypeId, GroupValue]],
+    *,
+    zone: str | None = None,
+    at: datetime,
+) -> Earlier:
+    """Sum the entries there are for what caps need of these subjects. Nothing is locked.
+
+    caps: of the customer, as they will be. zone: None: the present one.
+    """
+    caps, sums = tuple(caps), {}
+    for credit_type_id, subject in subjects:
+        position = await tx.recounts.position(customer_id, credit_type_id)
+        if position is not None:
+            recount = _recount(caps, credit_type_id, subject, position, zone or position.zone, at)
+            pool = PoolRecounts(tx, customer_id, credit_type_id)
+            sums[credit_type_id, subject] = await pool.sum_earlier(recount, position.sequence)
+    return sums
+
+
+async def recount(
+    tx: Transaction,
+    customer_id: CustomerId,
+    caps: Iterable[SpendCap],
+    subjects: Iterable[tuple[CreditTypeId, GroupValue]],
+    earlier: Earlier,
+    *,
+    at: datetime,
+) -> None:
+    """Write what these subjects have spent, as far as only caps need it. The customer's pools must be locked.
+
+    caps: of the customer.
+    """
+    caps = tuple(caps)
+    for credit_type_id, subject in subjects:
+        position = await tx.recounts.position(customer_id, credit_type_id)
+        if position is not None:
+            wanted = _recount(caps, credit_type_id, subject, position, position.zone, at)
+            pool = PoolRecounts(tx, customer_id, credit_type_id)
+            await pool.write(wanted, earlier.get((credit_type_id, subject), _NOTHING))
+
+
+def _recount(
+    caps: Sequence[SpendCap],
+    credit_type_id: CreditTypeId,
+    subject: GroupValue,
+    position: PoolPosition,
+    zone: str,
+    at: datetime,
+) -> Recount:
+    of_subject = [
+        cap
+        for cap in caps
+        if cap.credit_type_id == credit_type_id and (cap.group_key, cap.group_value) == subject
+    ]
+    return recount_of(subject, of_subject, zone=zone, anchor=position.anchor, at=at)
 
 
 @dataclass(frozen=True, slots=True)

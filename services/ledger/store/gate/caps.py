@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Final
 
 from meshkit.page import Page
-from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
+from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.gate.spend_cap import OWN_KEY, CapOwner, SpendCap
-from services.ledger.domain.gate.windows import CapWindow
+from services.ledger.domain.gate.windows import ZONE_DEFAULT, CapWindow
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.rows import Row, cap_from_row
 
@@ -117,11 +117,20 @@ class Caps:
         )
         return None if row is None else cap_from_row(row)
 
-    async def of_pool(self, customer_id: CustomerId, credit_type_id: CreditTypeId) -> list[SpendCap]:
-        rows = await self._connection.fetch(
-            f"SELECT {_OWN_COLUMNS} FROM {_ALL} WHERE credit_type_id = $2", customer_id, credit_type_id
-        )
+    async def all(self, customer_id: CustomerId) -> list[SpendCap]:
+        rows = await self._connection.fetch(f"SELECT {_OWN_COLUMNS} FROM {_ALL}", customer_id)
         return list(map(cap_from_row, rows))
+
+    async def time_zone(self, customer_id: CustomerId) -> str:
+        zone: str | None = await self._connection.fetchval(
+            "SELECT time_zone FROM ledger.customers WHERE customer_id = $1", customer_id
+        )
+        return zone or ZONE_DEFAULT
+
+    async def set_time_zone(self, customer_id: CustomerId, zone: str) -> None:
+        await self._connection.execute(
+            "UPDATE ledger.customers SET time_zone = $2 WHERE customer_id = $1", customer_id, zone
+        )
 
     async def lift(self, customer_id: CustomerId, spend_cap_id: str, *, at: datetime) -> bool:
         """Remove a cap; returns whether it exists or existed once. Removing it again changes nothing."""
