@@ -16,6 +16,9 @@ _KINDS: Final = {
     AlertType.LOW_BALANCE: pb.WATCH_KIND_LOW_BALANCE,
     AlertType.SPEND: pb.WATCH_KIND_SPEND,
     AlertType.LOW_PERCENTAGE: pb.WATCH_KIND_LOW_PERCENTAGE,
+    AlertType.SHORTFALL: pb.WATCH_KIND_SHORTFALL,
+    AlertType.OVERAGE: pb.WATCH_KIND_OVERAGE,
+    AlertType.GRANT_EXPIRING: pb.WATCH_KIND_GRANT_EXPIRING,
 }
 
 
@@ -38,6 +41,7 @@ class LedgerPeer:
             group_key=changed.group_key,
             group_value=changed.group_value,
             rearm_micros=changed.rearm.micros,
+            within_days=changed.expires_within_days,
         )
         with faults_of("ledger"):
             answer = await self._stub.WatchThreshold(request)

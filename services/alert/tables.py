@@ -50,6 +50,7 @@ alerts = Table(
     Column("quiet_period", Interval, nullable=False),
     Column("pause_time", DateTime(timezone=True)),
     Column("has_unique_name", Boolean, nullable=False),  # false: named before names were unique
+    Column("expires_within_days", Integer, nullable=False),  # 0: not of its type
     schema=SCHEMA,
 )
 

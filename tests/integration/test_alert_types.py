@@ -2,15 +2,20 @@
 """Every type of alert on the running mesh: what Acme does, and the states of the alert that Alert shows."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from meshkit.quantity import MICROS
+from meshkit.rpc.fields import timestamp
 from purser.alert.v1 import alert_pb2 as alert
-from tests.support.mesh import Acme, SwitchedMesh, acme_at, until
+from purser.ledger.v1 import ledger_admin_pb2 as admin
+from purser.ledger.v1 import ledger_pb2 as ledger
+from tests.support.mesh import JUNE, Acme, SwitchedMesh, acme_at, advance, until
 from tests.support.postgres import Databases
 
 PERCENT = MICROS
+AUGUST = datetime(2025, 8, 1, tzinfo=UTC)
 OK, IN_ALARM = alert.ALERT_STATE_OK, alert.ALERT_STATE_IN_ALARM
 Watched = list[tuple[str, "alert.AlertState.ValueType", int]]
 
@@ -49,6 +54,10 @@ async def until_states(acme: Acme, watched: alert.Alert, *expected: tuple[str, i
     await until(lambda: states(acme, watched), lambda found: found == list(expected))
 
 
+def for_all(is_for_all: bool) -> dict[str, object]:
+    return {"customer_id": ""} if is_for_all else {}
+
+
 @pytest.mark.parametrize("is_for_all", [False, True])
 async def test_a_low_percentage_begins_at_it_and_ends_above_its_rearm_level(
     acme: Acme, is_for_all: bool
@@ -60,7 +69,7 @@ async def test_a_low_percentage_begins_at_it_and_ends_above_its_rearm_level(
         acme,
         alert.ALERT_TYPE_LOW_PERCENTAGE,
         threshold_micros=20 * PERCENT,
-        **({"customer_id": ""} if is_for_all else {}),
+        **for_all(is_for_all),
     )
     first = [] if is_for_all else [("", OK, 100 * PERCENT)]
     await until_states(acme, low, *first)
@@ -69,3 +78,51 @@ async def test_a_low_percentage_begins_at_it_and_ends_above_its_rearm_level(
     assert await states(acme, low) == first
     await acme.debit(1)
     await until_states(acme, low, ("", IN_ALARM, 20 * PERCENT))
+
+
+@pytest.mark.parametrize("is_for_all", [False, True])
+async def test_a_shortfall_that_starts_is_an_alarm_until_the_next_usage_period(
+    acme: Acme, is_for_all: bool
+) -> None:
+    started = await watch(acme, alert.ALERT_TYPE_SHORTFALL, **for_all(is_for_all))
+    held = await acme.authorize(1)
+    await acme.debit(await acme.available() // MICROS)
+    first = [] if is_for_all else [("", OK, 0)]
+    await until_states(acme, started, *first)
+
+    over = ledger.CaptureRequest(
+        request_id=acme.request_id(),
+        customer="acme",
+        hold_id=held.hold_id,
+        credits_micros=held.held_micros + 1,
+    )
+    captured = await acme.stubs.gate.Capture(over)
+    assert captured.shortfall_micros == 1
+    await until_states(acme, started, ("", IN_ALARM, 1))
+
+    await advance(acme.stubs, AUGUST)
+    await until_states(acme, started, ("", OK, 0))
+
+
+async def test_a_grant_that_expires_soon_has_its_own_state(acme: Acme) -> None:
+    soon = await watch(
+        acme, alert.ALERT_TYPE_GRANT_EXPIRING, threshold_micros=10 * MICROS, expires_within_days=3
+    )
+    bought = await acme.stubs.ledger_admin.IssueGrant(
+        admin.IssueGrantRequest(
+            request_id=acme.request_id(),
+            customer="acme",
+            credit_type_id=acme.offer.ai_credits,
+            grant_kind=ledger.GRANT_KIND_PROMOTIONAL,
+            amount_micros=10 * MICROS,
+            expire_time=timestamp(JUNE + timedelta(days=10)),
+        )
+    )
+    grant_id = bought.grant.grant_id
+
+    await advance(acme.stubs, JUNE + timedelta(days=7) - timedelta(seconds=1))
+    assert await states(acme, soon) == [("", OK, 0)]
+    await advance(acme.stubs, JUNE + timedelta(days=7))
+    await until_states(acme, soon, ("", OK, 0), (grant_id, IN_ALARM, 10 * MICROS))
+    await advance(acme.stubs, JUNE + timedelta(days=10))
+    await until_states(acme, soon, ("", OK, 0), (grant_id, OK, 0))

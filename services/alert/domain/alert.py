@@ -27,17 +27,25 @@ class AlertType(Enum):
     """What is watched, and how it is compared with the threshold.
 
     LOW_BALANCE: credits left ≤. SPEND: spend of a group value in the billing period ≥. LOW_PERCENTAGE: credits left, in
-    percent of what the pool was granted for its present period ≤.
+    percent of what the pool was granted for its present period ≤. SHORTFALL, OVERAGE: usage of the billing period that
+    no credits cover, and that nobody pays or that is billed ≥. GRANT_EXPIRING: what is left of a grant that expires
+    soon ≥.
     """
 
     LOW_BALANCE = "LOW_BALANCE"
     SPEND = "SPEND"
     LOW_PERCENTAGE = "LOW_PERCENTAGE"
+    SHORTFALL = "SHORTFALL"
+    OVERAGE = "OVERAGE"
+    GRANT_EXPIRING = "GRANT_EXPIRING"
 
 
 # In alarm at or below the threshold; the others at or above it.
 LOW: Final = frozenset({AlertType.LOW_BALANCE, AlertType.LOW_PERCENTAGE})
 PERCENT: Final = 1_000_000  # one percent, as threshold and value of a LOW_PERCENTAGE
+# A threshold of 0 means any amount.
+OF_ANY: Final = frozenset({AlertType.SHORTFALL, AlertType.OVERAGE, AlertType.GRANT_EXPIRING})
+EXPIRES_WITHIN_DAYS_MAX: Final = 366
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +54,8 @@ class Alert:
 
     An empty customer_id watches every customer; an empty group_value watches each value separately.
     threshold, rearm: of a LOW_PERCENTAGE, millionths of a percent. rearm: an alarm ends beyond it.
-    quiet_period: at most one notification in it, per customer and group value.
+    quiet_period: at most one notification in it, per customer and group value. expires_within_days: of a
+    GRANT_EXPIRING, whose group values are the ids of grants; otherwise 0.
     pause_time: since when nothing is watched; None: it is watched.
     """
 
@@ -64,6 +73,7 @@ class Alert:
     rearm: Credits
     quiet_period: timedelta
     pause_time: datetime | None = None
+    expires_within_days: int = 0
 
     @property
     def is_active(self) -> bool:
@@ -91,12 +101,17 @@ class AlertChanges:
 NOTHING_CHANGES = AlertChanges(name=None, threshold=None, rearm=None, quiet_period=None)
 
 
+def threshold_of(alert_type: AlertType, asked: Credits) -> Credits:
+    """Return the threshold for the one that is asked for: for 0 as any amount, the smallest one."""
+    return asked if asked or alert_type not in OF_ANY else Credits(1)
+
+
 def wrong_threshold(alert_type: AlertType, threshold: Credits) -> str | None:
     """Return what is wrong with a threshold that is not negative; None: nothing."""
     match alert_type:
         case AlertType.LOW_BALANCE:
             return None
-        case AlertType.SPEND:
+        case AlertType.SPEND | AlertType.SHORTFALL | AlertType.OVERAGE | AlertType.GRANT_EXPIRING:
             return None if threshold else "must be above 0"
         case AlertType.LOW_PERCENTAGE:
             is_percentage = 0 < threshold.micros <= 100 * PERCENT and threshold.micros % (PERCENT // 100) == 0
@@ -132,7 +147,9 @@ def updated(alert: Alert, changes: AlertChanges) -> Alert:
     Raises AlertArchived, InvalidFields.
     """
     refuse_archived(alert)
-    threshold = alert.threshold if changes.threshold is None else changes.threshold
+    threshold = (
+        alert.threshold if changes.threshold is None else threshold_of(alert.alert_type, changes.threshold)
+    )
     wrong = wrong_threshold(alert.alert_type, threshold)
     if wrong is not None:
         raise InvalidFields([FieldViolation("threshold_micros", wrong)])

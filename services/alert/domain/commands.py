@@ -44,6 +44,7 @@ class CreateAlert:
     group_value: str
     rearm: Credits | None = None
     quiet_period: timedelta = NOT_QUIET
+    expires_within_days: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

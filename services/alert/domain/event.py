@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Final, NewType
 
-from services.alert.domain.alert import EVERY_CUSTOMER, Alert, AlertId, CustomerId
+from services.alert.domain.alert import EVERY_CUSTOMER, Alert, AlertId, AlertType, CustomerId
 from services.alert.domain.status import AlertState, AlertStatus
 
 EventId = NewType("EventId", str)
@@ -126,6 +126,8 @@ def edge_of(event_id: EventId, event_type: EventType, alert: Alert, status: Aler
         "value_micros": status.value.micros,
         "observe_time": _rfc_3339(status.observe_time),
     }
+    if alert.alert_type is AlertType.GRANT_EXPIRING:
+        data["expires_within_days"] = alert.expires_within_days
     return Occurrence(
         event_id=event_id,
         event_type=event_type,

@@ -21,6 +21,7 @@ class WatchChanged:
     group_key: str
     group_value: str
     rearm: Credits
+    expires_within_days: int = 0
 
 
 def watch_of(alert: Alert) -> WatchChanged:
@@ -36,4 +37,5 @@ def watch_of(alert: Alert) -> WatchChanged:
         group_key=alert.group_key,
         group_value=alert.group_value,
         rearm=alert.rearm,
+        expires_within_days=alert.expires_within_days,
     )

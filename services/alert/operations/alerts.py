@@ -57,6 +57,7 @@ class Alerts:
                 create_time=self._clock.now(),
                 rearm=rearm_of(command.alert_type, command.threshold, command.rearm),
                 quiet_period=command.quiet_period,
+                expires_within_days=command.expires_within_days,
             )
             await tx.alerts.insert(alert)
             if alert.customer_id != EVERY_CUSTOMER:

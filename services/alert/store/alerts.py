@@ -31,6 +31,7 @@ _SELECT = select(
     alerts.c.rearm_micros,
     alerts.c.quiet_period,
     alerts.c.pause_time,
+    alerts.c.expires_within_days,
 )
 _HAS_UNIQUE_NAME = and_(alerts.c.archive_time.is_(None), alerts.c.has_unique_name)
 
@@ -62,6 +63,7 @@ class StoredAlerts:
                 quiet_period=alert.quiet_period,
                 pause_time=alert.pause_time,
                 has_unique_name=True,
+                expires_within_days=alert.expires_within_days,
             )
             .on_conflict_do_nothing(
                 index_elements=[alerts.c.customer_id, alerts.c.name], index_where=_HAS_UNIQUE_NAME
@@ -160,4 +162,5 @@ def _from_row(row: Row[*tuple[Any, ...]]) -> Alert:
         rearm=Credits(row.threshold_micros if row.rearm_micros is None else row.rearm_micros),
         quiet_period=row.quiet_period,
         pause_time=row.pause_time,
+        expires_within_days=row.expires_within_days,
     )

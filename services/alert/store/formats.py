@@ -36,6 +36,11 @@ def _with_rearm(watch: Json) -> Json:
     return watch | {"rearm": watch["threshold"]}
 
 
+def _with_expiry(alert_or_watch: Json) -> Json:
+    """Alerts on grants that expire soon."""
+    return alert_or_watch | {"expires_within_days": 0}
+
+
 def _with_header_names(endpoint: Json) -> Json:
     """Custom headers, and why an endpoint was disabled."""
     return endpoint | {"header_names": [], "disable_reason": None}
@@ -64,7 +69,7 @@ def _created_with_recipients(created: Json) -> Json:
 
 
 RESPONSES: Final = Formats[Response](
-    Format("Alert", Alert, (_with_hysteresis,)),
+    Format("Alert", Alert, (_with_hysteresis, _with_expiry)),
     Format("AlertStatus", AlertStatus, (_without_quiet_period,)),
     Format("CrossingReceipt", CrossingReceipt),
     Format("Delivery", Delivery),
@@ -83,4 +88,4 @@ RESPONSES: Final = Formats[Response](
     ),
 )
 # Each is named as the notice's kind.
-NOTICES: Final = Formats[WatchChanged](Format("WATCH_CHANGED", WatchChanged, (_with_rearm,)))
+NOTICES: Final = Formats[WatchChanged](Format("WATCH_CHANGED", WatchChanged, (_with_rearm, _with_expiry)))

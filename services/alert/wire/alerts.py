@@ -12,6 +12,7 @@ from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire, text_key
 from purser.alert.v1 import alert_pb2 as pb
 from services.alert.domain.alert import (
+    EXPIRES_WITHIN_DAYS_MAX,
     NOT_QUIET,
     NOTHING_CHANGES,
     QUIET_PERIOD_MAX,
@@ -21,6 +22,7 @@ from services.alert.domain.alert import (
     AlertType,
     CreditTypeId,
     CustomerId,
+    threshold_of,
     wrong_threshold,
 )
 from services.alert.domain.commands import (
@@ -40,6 +42,9 @@ _TYPES_TO_WIRE: Final = {
     AlertType.LOW_BALANCE: pb.ALERT_TYPE_LOW_BALANCE,
     AlertType.SPEND: pb.ALERT_TYPE_SPEND,
     AlertType.LOW_PERCENTAGE: pb.ALERT_TYPE_LOW_PERCENTAGE,
+    AlertType.SHORTFALL: pb.ALERT_TYPE_SHORTFALL,
+    AlertType.OVERAGE: pb.ALERT_TYPE_OVERAGE,
+    AlertType.GRANT_EXPIRING: pb.ALERT_TYPE_GRANT_EXPIRING,
 }
 _TYPES: Final[dict[int, AlertType]] = {value: one for one, value in _TYPES_TO_WIRE.items()}
 _STATES_TO_WIRE: Final = {
@@ -57,7 +62,8 @@ def create_from_wire(request: pb.CreateAlertRequest) -> CreateAlert:
     alert_type = fields.choice("alert_type", request.alert_type, _TYPES)
     threshold = Credits(fields.micros("threshold_micros", request.threshold_micros))
     if request.alert_type in _TYPES:
-        _check_what_is_watched(fields, request, alert_type)
+        threshold = threshold_of(alert_type, threshold)
+        _check_what_is_watched(fields, request, alert_type, threshold)
     command = CreateAlert(
         request_id=fields.request_id(request.request_id),
         fingerprint=fingerprint("CreateAlert", request),
@@ -72,6 +78,7 @@ def create_from_wire(request: pb.CreateAlertRequest) -> CreateAlert:
         group_value=request.group_value,
         rearm=_optional_credits(fields, request, "rearm_micros"),
         quiet_period=_quiet_period(fields, request) or NOT_QUIET,
+        expires_within_days=request.expires_within_days,
     )
     fields.check()
     return command
@@ -149,8 +156,10 @@ def resume_to_wire(alert: Alert) -> pb.ResumeAlertResponse:
     return pb.ResumeAlertResponse(alert=alert_to_wire(alert))
 
 
-def _check_what_is_watched(fields: Fields, request: pb.CreateAlertRequest, alert_type: AlertType) -> None:
-    wrong = wrong_threshold(alert_type, Credits(request.threshold_micros))
+def _check_what_is_watched(
+    fields: Fields, request: pb.CreateAlertRequest, alert_type: AlertType, threshold: Credits
+) -> None:
+    wrong = wrong_threshold(alert_type, threshold)
     if wrong is not None and request.threshold_micros >= 0:
         fields.add("threshold_micros", wrong)
     if alert_type is AlertType.SPEND:
@@ -160,6 +169,12 @@ def _check_what_is_watched(fields: Fields, request: pb.CreateAlertRequest, alert
         for field in ("group_key", "group_value"):
             if getattr(request, field):
                 fields.add(field, "is for SPEND alerts only; leave it out")
+    if alert_type is AlertType.GRANT_EXPIRING:
+        fields.count(
+            "expires_within_days", request.expires_within_days, minimum=1, maximum=EXPIRES_WITHIN_DAYS_MAX
+        )
+    elif request.expires_within_days:
+        fields.add("expires_within_days", "is for GRANT_EXPIRING alerts only; leave it out")
 
 
 def create_to_wire(alert: Alert) -> pb.CreateAlertResponse:
@@ -279,6 +294,7 @@ def alert_to_wire(alert: Alert) -> pb.Alert:
         rearm_micros=alert.rearm.micros,
         quiet_period=alert.quiet_period or None,
         pause_time=optional_timestamp(alert.pause_time),
+        expires_within_days=alert.expires_within_days,
     )
 
 

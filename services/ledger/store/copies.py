@@ -63,6 +63,14 @@ _KEEP_CONTRACT: Final = """
 """
 _KEEP_RATE: Final = _upsert("rates", "rate_card_id, rate_id", f"rate_card_id, {RATE_COLUMNS}")
 _KNOWN_RATES: Final = f"SELECT rate_card_id, {RATE_COLUMNS} FROM ledger.rates WHERE rate_id = ANY ($1)"
+_WATCH_COLUMNS: Final = (
+    "alert_id, version, is_active, kind, customer_id, credit_type_id, threshold_micros, rearm_micros, group_key,"
+    " group_value"
+)
+_KEEP_WATCH: Final = {
+    table: _upsert(table, "alert_id", columns, f"WHERE {table}.version < excluded.version")
+    for table, columns in (("watches", _WATCH_COLUMNS), ("more_watches", f"{_WATCH_COLUMNS}, within"))
+}
 _NOTHING: Final = "INSERT 0 0"
 _METERED: Final = "SELECT DISTINCT rate_id FROM ledger.meters WHERE rate_id = ANY ($1) ORDER BY rate_id"
 
@@ -273,13 +281,7 @@ class Copies:
         watch = update.watch
         table = watch_table(watch.kind)
         await self._check_version(watch.version, table, alert_id=watch.alert_id)
-        written = await self._connection.execute(
-            f"INSERT INTO ledger.{table} AS known (alert_id, version, is_active, kind, customer_id, credit_type_id,"
-            " threshold_micros, rearm_micros, group_key, group_value)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-            " ON CONFLICT (alert_id) DO UPDATE SET version = $2, is_active = $3, kind = $4, customer_id = $5,"
-            " credit_type_id = $6, threshold_micros = $7, rearm_micros = $8, group_key = $9, group_value = $10"
-            " WHERE known.version < $2",
+        values: list[object] = [
             watch.alert_id,
             watch.version,
             update.is_active,
@@ -290,7 +292,10 @@ class Copies:
             watch.rearm.micros,
             watch.group_key,
             watch.group_value,
-        )
+        ]
+        if table == "more_watches":
+            values.append(watch.within)
+        written = await self._connection.execute(_KEEP_WATCH[table], *values)
         await self._record(written, alert_id=watch.alert_id)
         if watch.customer_id is None:
             await self._begin_epoch()

@@ -60,6 +60,21 @@ _LOW_PERCENTAGE: Final = f"""
     UNION SELECT customer_id, NULL FROM balances
     WHERE included_micros > 0 AND remaining_micros * 100 * 1000000 <= $6::numeric * included_micros
 """
+# A pool's shortfall of all times, overage included, is no less than that of a usage period.
+_UNCOVERED: Final = f"""
+    {_PAGE}
+    SELECT customer_id, NULL AS group_value FROM ended
+    UNION SELECT customer_id, NULL FROM page JOIN ledger.pools USING (customer_id, credit_type_id)
+    WHERE shortfall_micros >= $6
+"""
+# Also grants that expire later: settling a pool makes it due when they are to be observed.
+_EXPIRING: Final = f"""
+    {_PAGE}
+    SELECT customer_id, NULL AS group_value FROM ended
+    UNION SELECT g.customer_id, NULL FROM page JOIN ledger.grants g USING (customer_id, credit_type_id)
+    WHERE g.slot_id IS NULL AND NOT g.is_closed AND g.expire_time > $7
+        AND g.granted_micros - g.captured_micros - g.expired_micros - g.voided_micros >= $6
+"""
 _HIGH: Final = f"""
     {_PAGE}
     SELECT customer_id, group_value FROM ended
@@ -99,7 +114,11 @@ class WatchSweeps:
                 rows = await self._connection.fetch(_HIGH, *about, *of_watch)
             case WatchKind.LOW_PERCENTAGE:
                 rows = await self._connection.fetch(_LOW_PERCENTAGE, *about, watch.threshold.micros, at)
-            case _:
+            case WatchKind.SHORTFALL | WatchKind.OVERAGE:
+                rows = await self._connection.fetch(_UNCOVERED, *about, watch.threshold.micros)
+            case WatchKind.GRANT_EXPIRING:
+                rows = await self._connection.fetch(_EXPIRING, *about, watch.threshold.micros, at)
+            case WatchKind.LOW_BALANCE | WatchKind.TOP_UP_LEVEL:
                 rows = await self._connection.fetch(_LOW, *about, watch.threshold.micros, at)
         found: dict[CustomerId, set[GroupValue]] = defaultdict(set)
         for row in rows:

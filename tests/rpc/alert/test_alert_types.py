@@ -3,13 +3,14 @@
 
 import pytest
 
+from deploy.local.webhook_receiver import WebhookReceiver
 from purser.alert.v1 import alert_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as ledger_pb
-from tests.support.alert import ACME, AlertStub
+from tests.support.alert import ACME, AlertPeerStub, AlertStub, a_crossing, an_endpoint
 from tests.support.faults import bad_fields
 from tests.support.ledger_peer import RecordingLedger
 
-PERCENT = 1_000_000
+PERCENT = CREDIT = 1_000_000
 
 
 def a_request(alert_type: "pb.AlertType.ValueType", **fields: object) -> pb.CreateAlertRequest:
@@ -29,6 +30,10 @@ def a_request(alert_type: "pb.AlertType.ValueType", **fields: object) -> pb.Crea
         (pb.ALERT_TYPE_LOW_PERCENTAGE, 20 * PERCENT, 21 * PERCENT, ledger_pb.WATCH_KIND_LOW_PERCENTAGE),
         (pb.ALERT_TYPE_LOW_PERCENTAGE, 10_000, 10_500, ledger_pb.WATCH_KIND_LOW_PERCENTAGE),
         (pb.ALERT_TYPE_LOW_PERCENTAGE, 100 * PERCENT, 105 * PERCENT, ledger_pb.WATCH_KIND_LOW_PERCENTAGE),
+        (pb.ALERT_TYPE_SHORTFALL, 100 * CREDIT, 95 * CREDIT, ledger_pb.WATCH_KIND_SHORTFALL),
+        (pb.ALERT_TYPE_SHORTFALL, 1, 1, ledger_pb.WATCH_KIND_SHORTFALL),
+        (pb.ALERT_TYPE_OVERAGE, 10 * CREDIT, 9 * CREDIT, ledger_pb.WATCH_KIND_OVERAGE),
+        (pb.ALERT_TYPE_GRANT_EXPIRING, 50 * CREDIT, 47_500_000, ledger_pb.WATCH_KIND_GRANT_EXPIRING),
     ],
 )
 async def test_the_ledger_watches_a_type_with_its_default_rearm_level(
@@ -39,11 +44,28 @@ async def test_the_ledger_watches_a_type_with_its_default_rearm_level(
     rearm: int,
     kind: "ledger_pb.WatchKind.ValueType",
 ) -> None:
-    made = (await alert.CreateAlert(a_request(alert_type, threshold_micros=threshold))).alert
+    days = 7 if alert_type == pb.ALERT_TYPE_GRANT_EXPIRING else 0
+    request = a_request(alert_type, threshold_micros=threshold, expires_within_days=days)
+    made = (await alert.CreateAlert(request)).alert
 
     (heard,) = ledger.told_of(ledger_pb.WatchThresholdRequest)
     assert (made.alert_type, made.threshold_micros, made.rearm_micros) == (alert_type, threshold, rearm)
     assert (heard.watch_kind, heard.threshold_micros, heard.rearm_micros) == (kind, threshold, rearm)
+    assert made.expires_within_days == heard.within_days == days
+
+
+@pytest.mark.parametrize(
+    "alert_type", [pb.ALERT_TYPE_SHORTFALL, pb.ALERT_TYPE_OVERAGE, pb.ALERT_TYPE_GRANT_EXPIRING]
+)
+async def test_a_threshold_of_0_is_any_amount(alert: AlertStub, alert_type: "pb.AlertType.ValueType") -> None:
+    days = 7 if alert_type == pb.ALERT_TYPE_GRANT_EXPIRING else 0
+    made = (await alert.CreateAlert(a_request(alert_type, expires_within_days=days))).alert
+    assert (made.threshold_micros, made.rearm_micros) == (1, 1)
+
+    update = pb.UpdateAlertRequest(request_id="u1", alert_id=made.alert_id, threshold_micros=5 * CREDIT)
+    assert (await alert.UpdateAlert(update)).alert.rearm_micros == 4 * CREDIT
+    back = pb.UpdateAlertRequest(request_id="u2", alert_id=made.alert_id, threshold_micros=0)
+    assert (await alert.UpdateAlert(back)).alert.threshold_micros == 1
 
 
 @pytest.mark.parametrize("threshold", [-1, 0, 9_999, 10_001, 100 * PERCENT + 10_000])
@@ -81,3 +103,31 @@ async def test_an_updated_percentage_gets_its_default_rearm_level(
 
     assert changed.rearm_micros == 42 * PERCENT
     assert [one.version for one in ledger.told_of(ledger_pb.WatchThresholdRequest)] == [1, 2]
+
+
+@pytest.mark.parametrize("days", [0, -1, 367])
+async def test_a_grant_expires_within_1_to_366_days(alert: AlertStub, days: int) -> None:
+    with bad_fields("expires_within_days"):
+        await alert.CreateAlert(a_request(pb.ALERT_TYPE_GRANT_EXPIRING, expires_within_days=days))
+    for number, right in enumerate((1, 366)):
+        request = a_request(pb.ALERT_TYPE_GRANT_EXPIRING, expires_within_days=right, name=f"Alert {number}")
+        request.request_id = f"days-{right}"
+        assert (await alert.CreateAlert(request)).alert.expires_within_days == right
+    with bad_fields("expires_within_days"):
+        await alert.CreateAlert(a_request(pb.ALERT_TYPE_OVERAGE, expires_within_days=1))
+
+
+async def test_an_expiring_grant_is_named_in_the_event(
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver
+) -> None:
+    await an_endpoint(alert, receiver)
+    request = a_request(pb.ALERT_TYPE_GRANT_EXPIRING, threshold_micros=50 * CREDIT, expires_within_days=7)
+    made = (await alert.CreateAlert(request)).alert
+
+    await peer.ObserveCrossing(
+        a_crossing(made, 1, in_alarm=True, group_value="grt_1", value_micros=60 * CREDIT)
+    )
+
+    event = await receiver.next_event()
+    assert (event.data["group_value"], event.data["expires_within_days"]) == ("grt_1", 7)
+    assert (event.data["alert_type"], event.data["value_micros"]) == ("GRANT_EXPIRING", 60 * CREDIT)

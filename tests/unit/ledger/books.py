@@ -44,6 +44,7 @@ from services.ledger.domain.gate.decision import (
     Released,
 )
 from services.ledger.domain.gate.hold import HOLD_TTL_DEFAULT, Hold, HoldId, HoldState
+from services.ledger.domain.gate.shortfall import SHORTFALL
 from services.ledger.domain.gate.spend_cap import (
     GroupValue,
     Spend,
@@ -75,7 +76,7 @@ class Books:
         reads_all: bool = False,
     ) -> None:
         self._reads_all = reads_all
-        self.stored = an_account()
+        self.stored = replace(an_account(), usage_anchor=anchor)
         self.schedules: dict[ScheduleId, ScheduleProgress] = {}
         self.anchor = anchor
         self.entries: list[Entry] = []
@@ -447,6 +448,8 @@ class Books:
         }
         wanted = {*values, *(value for hold in holds.values() for value in hold.counted())}
         wanted |= stored.own_subjects
+        if stored.shortfall:
+            wanted.add(SHORTFALL)
         if is_due or is_partial:
             wanted.update(self._watched_values())
         account = replace(
@@ -461,7 +464,7 @@ class Books:
         )
         if is_partial:
             return Reading(
-                account=self._with_unread(account, at),
+                account=replace(self._with_unread(account, at), is_partial=True),
                 sources=DueSources(schedules={}, first_unread=stored.next_due_time, anchor=self.anchor),
             )
         later = [
@@ -507,6 +510,7 @@ class Books:
             after.as_saved(version=after.version + 1),
             unread=Credits(0),
             unread_included=Credits(0),
+            is_partial=False,
             grants={**self.stored.grants, **after.grants},
             holds={**self.stored.holds, **after.holds},
             spends={**self.stored.spends, **after.spends},

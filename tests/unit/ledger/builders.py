@@ -307,6 +307,40 @@ def a_percentage_watch(
     )
 
 
+def an_uncovered_watch(
+    kind: WatchKind,
+    threshold: int = 0,
+    *,
+    rearm: int | None = None,
+    everybody: bool = False,
+    version: int = 1,
+) -> Watch:
+    """Return a watch on the shortfall or the overage of the usage period; threshold 0: on any."""
+    level = Credits.of(threshold) if threshold else Credits(1)
+    return replace(
+        a_balance_watch(0, alert_id=f"alr_{kind.value.lower()}", everybody=everybody, version=version),
+        kind=kind,
+        threshold=level,
+        rearm=level if rearm is None else Credits.of(rearm),
+    )
+
+
+def an_expiry_watch(
+    threshold: int,
+    days: int,
+    *,
+    rearm: int | None = None,
+    alert_id: str = "alr_expiring",
+    everybody: bool = False,
+    version: int = 1,
+) -> Watch:
+    return replace(
+        a_balance_watch(threshold, rearm=rearm, alert_id=alert_id, everybody=everybody, version=version),
+        kind=WatchKind.GRANT_EXPIRING,
+        within=timedelta(days=days),
+    )
+
+
 def a_spend_watch(
     threshold: int,
     *,

@@ -3,15 +3,18 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.grant import GrantKind
 from services.ledger.domain.crossings import alarm
-from services.ledger.domain.crossings.watch import Watch, WatchState
-from services.ledger.domain.gate import gate
+from services.ledger.domain.crossings.watch import Watch, WatchKind, WatchState
+from services.ledger.domain.gate import capturing, gate
+from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import Spend, WindowSpend
 from tests.unit.ledger.builders import (
     JUNE,
@@ -22,6 +25,8 @@ from tests.unit.ledger.builders import (
     a_spend_watch,
     an_account,
     an_ask,
+    an_expiry_watch,
+    an_uncovered_watch,
     when,
 )
 
@@ -126,3 +131,73 @@ def test_what_is_observed_does_not_depend_on_the_bounds(data: st.DataObject) -> 
     kept = alarm.observe_spend(account, spenders, at=NOON, anchor=JUNE)
 
     assert kept.crossings == alarm.observe(account, at=NOON, anchor=JUNE, spenders=spenders).crossings
+
+
+def more_watches_of(index: int) -> st.SearchStrategy[Watch]:
+    """A watch of a kind whose state follows from grants and usage."""
+    everybody = st.booleans()
+    kinds = st.sampled_from((WatchKind.SHORTFALL, WatchKind.OVERAGE))
+    uncovered = st.builds(an_uncovered_watch, kinds, st.integers(0, 20), everybody=everybody)
+    expiring = st.builds(
+        lambda threshold, less, days, everybody: an_expiry_watch(
+            threshold, days, rearm=max(1, threshold - less), everybody=everybody
+        ),
+        st.integers(1, 60),
+        st.integers(0, 20),
+        st.integers(1, 30),
+        everybody,
+    )
+    named = st.one_of(uncovered, expiring).map(lambda watch: replace(watch, alert_id=f"alr_more_{index}"))
+    return st.one_of(named, watches_of(index).map(lambda watch: replace(watch, version=1))).map(
+        lambda watch: replace(watch, alert_id=f"{watch.alert_id}_{index}")
+    )
+
+
+class _NoBounds:
+    def hold(self, *_: object, **__: object) -> bool:
+        return False
+
+
+@PROPERTY
+@given(st.data())
+def test_a_run_of_debits_and_captures_tells_the_same_without_bounds(data: st.DataObject) -> None:
+    """From states that were observed, so a grant that has not changed has not crossed either."""
+    watches = tuple(data.draw(more_watches_of(index)) for index in range(data.draw(st.integers(1, 5))))
+    grants = [
+        a_grant(
+            data.draw(st.integers(1, 60)),
+            grant_id=f"grt_{number}",
+            kind=data.draw(st.sampled_from(GrantKind)),
+            end=NOON + timedelta(days=data.draw(st.integers(1, 40))),
+        )
+        for number in range(data.draw(st.integers(1, 3)))
+    ]
+    spends = {("user_id", user): Spend() for user in USERS}
+    account = replace(an_account(*grants, spends=spends, watches=watches), usage_anchor=JUNE)
+    account = alarm.observe(account, at=NOON, anchor=JUNE).as_saved(version=1)
+    steps = data.draw(st.lists(st.tuples(st.sampled_from(USERS), st.integers(1, 40)), min_size=1, max_size=6))
+
+    def told() -> list[object]:
+        now, crossings = account, []
+        for number, (user, amount) in enumerate(steps):
+            hold_id = HoldId(f"hld_{number}")
+            at = NOON + timedelta(minutes=number)
+            now, answer = gate.authorize(
+                now,
+                an_ask(1, user=user),
+                hold_id=hold_id,
+                expire_time=at + timedelta(minutes=1),
+                allows_part=False,
+                at=at,
+            )
+            if answer.hold_id is not None:  # what it uses beyond that may be a shortfall
+                hold = now.holds[hold_id]
+                now, _ = capturing.capture(now, hold, Credits.of(amount), cause_id=f"req_{number}", at=at)
+            crossings += now.crossings
+            now = now.as_saved(version=number + 2)
+        return crossings
+
+    with_bounds = told()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alarm, "bounds_of", lambda _: _NoBounds())
+        assert with_bounds == told()

@@ -48,7 +48,7 @@ from tests.unit.ledger.builders import (
 
 ZERO = Timestamp()
 # Those that Alert may watch.
-ALERT_KINDS = (WatchKind.LOW_BALANCE, WatchKind.SPEND)
+ALERT_KINDS = set(WatchKind) - {WatchKind.TOP_UP_LEVEL}
 TOO_LONG = "x" * 201
 
 
@@ -362,7 +362,8 @@ def aggregation_of(number: Any) -> Enum:
 
 
 def watch_kind_of(number: Any) -> Enum:
-    return alert.watch_from_wire(a_watch_request(watch_kind=number)).watch.kind
+    within_days = 7 if number == peer_pb.WATCH_KIND_GRANT_EXPIRING else 0
+    return alert.watch_from_wire(a_watch_request(watch_kind=number, within_days=within_days)).watch.kind
 
 
 def cap_window_of(number: Any) -> Enum:

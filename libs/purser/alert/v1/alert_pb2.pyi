@@ -19,6 +19,9 @@ class AlertType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ALERT_TYPE_LOW_BALANCE: _ClassVar[AlertType]
     ALERT_TYPE_SPEND: _ClassVar[AlertType]
     ALERT_TYPE_LOW_PERCENTAGE: _ClassVar[AlertType]
+    ALERT_TYPE_SHORTFALL: _ClassVar[AlertType]
+    ALERT_TYPE_OVERAGE: _ClassVar[AlertType]
+    ALERT_TYPE_GRANT_EXPIRING: _ClassVar[AlertType]
 
 class AlertState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -51,6 +54,9 @@ ALERT_TYPE_UNSPECIFIED: AlertType
 ALERT_TYPE_LOW_BALANCE: AlertType
 ALERT_TYPE_SPEND: AlertType
 ALERT_TYPE_LOW_PERCENTAGE: AlertType
+ALERT_TYPE_SHORTFALL: AlertType
+ALERT_TYPE_OVERAGE: AlertType
+ALERT_TYPE_GRANT_EXPIRING: AlertType
 ALERT_STATE_UNSPECIFIED: AlertState
 ALERT_STATE_EVALUATING: AlertState
 ALERT_STATE_OK: AlertState
@@ -69,7 +75,7 @@ DELIVERY_STATUS_DELIVERED: DeliveryStatus
 DELIVERY_STATUS_FAILED: DeliveryStatus
 
 class Alert(_message.Message):
-    __slots__ = ("alert_id", "name", "alert_type", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value", "create_time", "archive_time", "rearm_micros", "quiet_period", "pause_time")
+    __slots__ = ("alert_id", "name", "alert_type", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value", "create_time", "archive_time", "rearm_micros", "quiet_period", "pause_time", "expires_within_days")
     ALERT_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ALERT_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -83,6 +89,7 @@ class Alert(_message.Message):
     REARM_MICROS_FIELD_NUMBER: _ClassVar[int]
     QUIET_PERIOD_FIELD_NUMBER: _ClassVar[int]
     PAUSE_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_WITHIN_DAYS_FIELD_NUMBER: _ClassVar[int]
     alert_id: str
     name: str
     alert_type: AlertType
@@ -96,10 +103,11 @@ class Alert(_message.Message):
     rearm_micros: int
     quiet_period: _duration_pb2.Duration
     pause_time: _timestamp_pb2.Timestamp
-    def __init__(self, alert_id: _Optional[str] = ..., name: _Optional[str] = ..., alert_type: _Optional[_Union[AlertType, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rearm_micros: _Optional[int] = ..., quiet_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., pause_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    expires_within_days: int
+    def __init__(self, alert_id: _Optional[str] = ..., name: _Optional[str] = ..., alert_type: _Optional[_Union[AlertType, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rearm_micros: _Optional[int] = ..., quiet_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., pause_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_within_days: _Optional[int] = ...) -> None: ...
 
 class CreateAlertRequest(_message.Message):
-    __slots__ = ("request_id", "name", "alert_type", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value", "rearm_micros", "quiet_period")
+    __slots__ = ("request_id", "name", "alert_type", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value", "rearm_micros", "quiet_period", "expires_within_days")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ALERT_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -110,6 +118,7 @@ class CreateAlertRequest(_message.Message):
     GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
     REARM_MICROS_FIELD_NUMBER: _ClassVar[int]
     QUIET_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_WITHIN_DAYS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     name: str
     alert_type: AlertType
@@ -120,7 +129,8 @@ class CreateAlertRequest(_message.Message):
     group_value: str
     rearm_micros: int
     quiet_period: _duration_pb2.Duration
-    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ..., alert_type: _Optional[_Union[AlertType, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., rearm_micros: _Optional[int] = ..., quiet_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    expires_within_days: int
+    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ..., alert_type: _Optional[_Union[AlertType, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., rearm_micros: _Optional[int] = ..., quiet_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., expires_within_days: _Optional[int] = ...) -> None: ...
 
 class CreateAlertResponse(_message.Message):
     __slots__ = ("alert",)

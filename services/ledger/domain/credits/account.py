@@ -65,6 +65,7 @@ class Account:
     unread: what remains in active grants that were not read. Such an account is for changes of other grants only, not
     for the gate; if no crossing can depend on the exact amount, it may be less than what remains.
     unread_included: of these grants, what `included` counts.
+    is_partial: whether grants were left unread.
     had_grants: whether a grant that was not read has begun; known only where a watch needs it.
     pays_late: whether `grants` has the closed ones that can still pay for late usage.
     next_due_time: the first instant at which the clock alone changes the account; None: never.
@@ -98,6 +99,7 @@ class Account:
     grants: Mapping[GrantId, Grant] = field(default_factory=dict)
     unread: Credits = Credits(0)
     unread_included: Credits = Credits(0)
+    is_partial: bool = False
     had_grants: bool = False
     pays_late: bool = False
     holds: Mapping[HoldId, Hold] = field(default_factory=dict)

@@ -229,8 +229,7 @@ def reverse(
             source_id=refund.refund_id,
         )
         account = recording.issue(account, new, at=at, cause_id=cause_id)
-        if new.expire_time is not None:
-            account = account.due_no_later_than(new.expire_time)
+        account = alarm.due_with(account, new, at=at)
         account = alarm.observe_balance(account, at=at)
     return account, DebtEntry(
         kind=DebtKind.REVERSAL,

@@ -158,6 +158,7 @@ def settle(
         if is_last_of_instant and account.settled_time is not None and account.is_news(due_time):
             account = alarm.observe(account, at=due_time, anchor=sources.anchor)
     account = alarm.observe(account, at=at, anchor=sources.anchor)
+    account = alarm.forget_ended_grants(account, at=at)
     window_end = alarm.next_window_end(account, at=at, anchor=sources.anchor)
     upcoming: dict[SlotId | None, list[datetime]] = {slot_id: [] for slot_id in (None, *slot_ids)}
     for event in events:
@@ -214,6 +215,9 @@ def _grant_events(account: Account, grant: Grant) -> Iterator[_Event]:
         yield grant.effective_time, _Rank.LOOK, grant.grant_id, ""
     if grant.expire_time is not None and not grant.is_closed:
         yield grant.expire_time, _Rank.GRANT_EXPIRES, grant.grant_id, ""
+        for look in alarm.looks_before_expiry(account, grant):
+            if account.is_news(look):
+                yield look, _Rank.LOOK, grant.grant_id, ""
 
 
 def _period_start(progress: ScheduleProgress) -> Iterator[_Event]:

@@ -81,8 +81,7 @@ def issue_grant(
     if grant.effective_time > at:
         account = account.due_no_later_than(grant.effective_time, grant.slot_id)
     # Even in the past: then the grant has expired, which the next reader of the pool writes.
-    if grant.expire_time is not None:
-        account = account.due_no_later_than(grant.expire_time, grant.slot_id)
+    account = alarm.due_with(account, grant, at=at)
     for payment in pays:
         account = pay_from(account, grant.grant_id, payment, at=at)
     return alarm.observe_balance(account, at=at)

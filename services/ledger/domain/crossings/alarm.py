@@ -7,16 +7,20 @@ from datetime import datetime
 from meshkit.evolve import evolve
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.grant import Grant, GrantId
 from services.ledger.domain.crossings.bounds import bounds_of
 from services.ledger.domain.crossings.measures import is_one_of_many, values_of
 from services.ledger.domain.crossings.watch import (
     OF_BALANCE,
+    OF_GRANTS,
+    OF_PERIOD,
     Crossing,
     LevelCrossing,
     Watch,
     WatchKind,
     WatchState,
 )
+from services.ledger.domain.gate.shortfall import SHORTFALL
 from services.ledger.domain.gate.spend_cap import GroupValue
 from services.ledger.domain.gate.windows import CapWindow, window_at
 
@@ -58,9 +62,52 @@ def observe(
     return evolve(account, watch_states={**account.watch_states, **states}, crossings=tuple(crossings))
 
 
+def forget_ended_grants(account: Account, *, at: datetime) -> Account:
+    """Return a whole account without the states of grants that have expired: they never cross again."""
+    if account.is_partial:
+        return account
+    alert_ids = {watch.alert_id for watch in account.watches if watch.kind is WatchKind.GRANT_EXPIRING}
+    ended = {
+        (alert_id, grant_id)
+        for (alert_id, grant_id), state in account.watch_states.items()
+        if alert_id in alert_ids and grant_id and not state.in_alarm and _has_expired(account, grant_id, at)
+    }
+    if not ended:
+        return account
+    kept = {key: state for key, state in account.watch_states.items() if key not in ended}
+    return evolve(account, watch_states=kept)
+
+
+def _has_expired(account: Account, grant_id: str, at: datetime) -> bool:
+    grant = account.grants.get(GrantId(grant_id))
+    return grant is not None and grant.is_over(at)
+
+
+def due_with(account: Account, grant: Grant, *, at: datetime) -> Account:
+    """Return the account with a next_due_time at which a grant expires, or is watched because it expires soon."""
+    if grant.expire_time is None:
+        return account
+    account = account.due_no_later_than(grant.expire_time, grant.slot_id)
+    for look in looks_before_expiry(account, grant):
+        if look > at:
+            account = account.due_no_later_than(look)
+    return account
+
+
+def looks_before_expiry(account: Account, grant: Grant) -> set[datetime]:
+    """Return when watches begin to observe a grant because it expires soon."""
+    if grant.expire_time is None or grant.slot_id is not None:
+        return set()
+    return {
+        grant.expire_time - watch.within
+        for watch in account.watches
+        if watch.kind is WatchKind.GRANT_EXPIRING
+    }
+
+
 def observe_balance(account: Account, *, at: datetime) -> Account:
-    """Observe the balance only: grants change nothing else."""
-    balance_watches = tuple(watch for watch in account.watches if watch.kind in OF_BALANCE)
+    """Observe the balance and the grants that expire soon: grants change nothing else."""
+    balance_watches = tuple(watch for watch in account.watches if watch.kind in OF_GRANTS)
     observed = observe(evolve(account, watches=balance_watches), at=at, anchor=None)
     return evolve(observed, watches=account.watches)
 
@@ -96,29 +143,36 @@ def observe_spend(
 
 
 def next_window_end(account: Account, *, at: datetime, anchor: datetime | None) -> datetime | None:
-    """Return when spend alarms end by the clock: with the usage period. None if no spend is in alarm."""
-    if anchor is None or not any(True for _ in _spends_in_alarm(account)):
+    """Return when alarms of a usage period end by the clock: with the period. None: there are none."""
+    if anchor is None or not any(True for _ in _alarms_of_period(account)):
         return None
     return window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).end
 
 
 def window_ends(account: Account, *, anchor: datetime | None) -> set[datetime]:
-    """Return when the spends now in alarm return to 0: at the end of the usage period of each."""
+    """Return when what is now in alarm returns to 0: at the end of the usage period of each."""
     if anchor is None:
         return set()
-    periods = {account.spends[value].period for value in _spends_in_alarm(account) if value in account.spends}
+    starts = set()
+    for watch, group_value in _alarms_of_period(account):
+        if watch.kind is WatchKind.OVERAGE:  # its totals are of one usage period each
+            starts.add(account.settled_time)
+        else:
+            subject = SHORTFALL if watch.kind is WatchKind.SHORTFALL else (watch.group_key, group_value)
+            spend = account.spends.get(subject)
+            starts.add(spend.period.start if spend is not None and spend.period is not None else None)
     return {
-        window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=period.start).end
-        for period in periods
-        if period is not None
+        window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=start).end
+        for start in starts
+        if start is not None
     }
 
 
-def _spends_in_alarm(account: Account) -> Iterator[GroupValue]:
-    keys = {watch.alert_id: watch.group_key for watch in account.watches if watch.kind is WatchKind.SPEND}
+def _alarms_of_period(account: Account) -> Iterator[tuple[Watch, str]]:
+    watches = {watch.alert_id: watch for watch in account.watches if watch.kind in OF_PERIOD}
     for (alert_id, group_value), state in account.watch_states.items():
-        if state.in_alarm and alert_id in keys:
-            yield keys[alert_id], group_value
+        if state.in_alarm and alert_id in watches:
+            yield watches[alert_id], group_value
 
 
 def _crossing(

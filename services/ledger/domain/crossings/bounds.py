@@ -7,11 +7,19 @@ account, and never influence what is observed.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.crossings.measures import is_one_of_many, percentage_left, spent
+from services.ledger.domain.credits.grant import Grant, GrantId
+from services.ledger.domain.crossings.measures import (
+    expires_soon,
+    is_one_of_many,
+    left,
+    percentage_left,
+    spent,
+    uncovered,
+)
 from services.ledger.domain.crossings.watch import LOW, OF_REMAINING, Watch, WatchKind, WatchState
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend
 
@@ -28,6 +36,15 @@ class Bounds(NamedTuple):
         return self.low <= value <= self.high
 
 
+class _GrantBounds(NamedTuple):
+    """The bounds of what is left of a grant that expires soon, over `[start, end)`."""
+
+    start: datetime
+    end: datetime
+    bounds: Bounds
+
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _EVERYTHING: Final = Bounds(-_FAR, _FAR)
 _NOTHING: Final = Bounds(_FAR, -_FAR)
 
@@ -44,15 +61,23 @@ class WatchBounds:
         self._percentage = _within(
             (one for one in watches if one.kind is WatchKind.LOW_PERCENTAGE), "", states
         )
+        self._uncovered = {
+            kind: _within(of_kind, "", states)
+            for kind in (WatchKind.SHORTFALL, WatchKind.OVERAGE)
+            if (of_kind := [one for one in watches if one.kind is kind])
+        }
+        self._expiring = [one for one in watches if one.kind is WatchKind.GRANT_EXPIRING]
+        self._expiring_within = max((one.within for one in self._expiring), default=timedelta(0))
+        self._of_grant: dict[GrantId, _GrantBounds] = {}
         self._spends: dict[str, list[Watch]] = defaultdict(list)
         for watch in watches:
             if watch.kind is WatchKind.SPEND:
                 self._spends[watch.group_key].append(watch)
-        # A watch on each value of one customer is confirmed to Alert once.
+        # A watch on each value or grant of one customer is confirmed to Alert once.
         self._is_unconfirmed = any(
             watch.customer_id is not None and not watch.group_value and _bounds(watch, "", states) is _NOTHING
-            for of_key in self._spends.values()
-            for watch in of_key
+            for watch in watches
+            if watch.kind in (WatchKind.SPEND, WatchKind.GRANT_EXPIRING)
         )
         # Of values without a state, which no watch names; and of the others, as they are asked for.
         self._of_key = {
@@ -77,6 +102,11 @@ class WatchBounds:
             percentage = percentage_left(account, at)
             if percentage is not None and not self._percentage.hold(percentage.micros):
                 return False
+        for kind, bounds in self._uncovered.items():
+            if not bounds.hold(uncovered(account, kind, at=at, anchor=anchor).micros):
+                return False
+        if self._expiring and not self._hold_of_grants(account, at):
+            return False
         if self._spends:
             for one in spenders:
                 if one[0] in self._spends:
@@ -84,6 +114,30 @@ class WatchBounds:
                     if not self._of(one).hold(spent(spend, at=at, anchor=anchor).micros):
                         return False
         return True
+
+    def _hold_of_grants(self, account: Account, at: datetime) -> bool:
+        """Whether nothing has crossed that is left of the grants that have changed since the account was saved."""
+        for grant_id in set(account.changed_grants):
+            grant = account.grants[grant_id]
+            if grant.expire_time is None or grant.slot_id is not None:
+                continue
+            if at < grant.expire_time - self._expiring_within:
+                continue
+            kept = self._of_grant.get(grant_id)
+            if kept is None or not kept.start <= at < kept.end:
+                kept = self._of_grant[grant_id] = self._bounds_of_grant(grant, grant.expire_time, at)
+            if not kept.bounds.hold(left(grant).micros):
+                return False
+        return True
+
+    def _bounds_of_grant(self, grant: Grant, expire_time: datetime, at: datetime) -> "_GrantBounds":
+        watching = [one for one in self._expiring if expires_soon(grant, one, at)]
+        starts = [expire_time - one.within for one in self._expiring]
+        return _GrantBounds(
+            start=at,
+            end=min((one for one in (*starts, expire_time) if one > at), default=_NEVER),
+            bounds=_within(watching, grant.grant_id, self.states),
+        )
 
     def _of(self, group_value: GroupValue) -> Bounds:
         key, value = group_value

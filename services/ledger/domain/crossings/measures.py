@@ -9,7 +9,10 @@ from datetime import datetime
 
 from meshkit.quantity import Credits, ceil_div
 from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.grant import Grant, GrantId
 from services.ledger.domain.crossings.watch import PERCENT, Watch, WatchKind
+from services.ledger.domain.gate.overage import captured_in
+from services.ledger.domain.gate.shortfall import SHORTFALL
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend
 from services.ledger.domain.gate.windows import CapWindow, window_at
 
@@ -45,6 +48,12 @@ def values_of(
             for group_value in sorted(_watched_values(watch, known)):
                 spend = account.spends.get((watch.group_key, group_value), Spend())
                 yield group_value, spent(spend, at=at, anchor=anchor)
+        case WatchKind.SHORTFALL | WatchKind.OVERAGE:
+            yield "", uncovered(account, watch.kind, at=at, anchor=anchor)
+        case WatchKind.GRANT_EXPIRING:
+            if watch.customer_id is not None:
+                yield "", Credits(0)
+            yield from _expiring_grants(account, watch, at)
 
 
 def percentage_left(account: Account, at: datetime) -> Credits | None:
@@ -65,6 +74,49 @@ def spent(spend: Spend, *, at: datetime, anchor: datetime | None) -> Credits:
         return Credits(0)
     start = window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).start
     return spend.spent_in(CapWindow.BILLING_PERIOD, start, anchor=anchor)
+
+
+def uncovered(account: Account, kind: WatchKind, *, at: datetime, anchor: datetime | None) -> Credits:
+    """Return the shortfall of the usage period of `at`, or the overage that contracts have captured in it."""
+    if kind is WatchKind.SHORTFALL:
+        return spent(account.spends.get(SHORTFALL, Spend()), at=at, anchor=anchor)
+    if anchor is None:
+        return Credits(0)
+    start = window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).start
+    totals = (
+        account.spends.get(captured_in(contract_id, start), Spend()) for contract_id in account.overage_caps
+    )
+    return Credits(sum(total.period.spent.micros for total in totals if total.period is not None))
+
+
+def expires_soon(grant: Grant, watch: Watch, at: datetime) -> bool:
+    """Whether a grant is active and expires within the time of a watch."""
+    return grant.is_active(at) and grant.expire_time is not None and at >= grant.expire_time - watch.within
+
+
+def left(grant: Grant) -> Credits:
+    """Return what is left of a grant, open holds included."""
+    return Credits(0) if grant.is_closed else grant.remaining
+
+
+def _expiring_grants(account: Account, watch: Watch, at: datetime) -> Iterator[tuple[str, Credits]]:
+    """Yield the grants that expire soon, with what is left of them; and 0 of those in alarm that do not any more."""
+    for grant in account.grants.values():
+        if grant.slot_id is None and grant.expire_time is not None:
+            if expires_soon(grant, watch, at):
+                yield grant.grant_id, left(grant)
+            elif _is_in_alarm(account, watch, grant.grant_id):
+                yield grant.grant_id, Credits(0)
+    if not account.is_partial:  # all that are missing are closed
+        for alert_id, grant_id in account.watch_states:
+            is_missing = alert_id == watch.alert_id and grant_id and GrantId(grant_id) not in account.grants
+            if is_missing and _is_in_alarm(account, watch, grant_id):
+                yield grant_id, Credits(0)
+
+
+def _is_in_alarm(account: Account, watch: Watch, group_value: str) -> bool:
+    state = account.watch_states.get((watch.alert_id, group_value))
+    return state is not None and state.in_alarm
 
 
 def is_one_of_many(watch: Watch, group_value: str) -> bool:

@@ -2,7 +2,7 @@
 """Watched thresholds: the transaction that moves a value across a threshold writes the crossing; nothing polls."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
 
@@ -17,12 +17,18 @@ class WatchKind(Enum):
     SPEND = "SPEND"
     TOP_UP_LEVEL = "TOP_UP_LEVEL"
     LOW_PERCENTAGE = "LOW_PERCENTAGE"
+    SHORTFALL = "SHORTFALL"
+    OVERAGE = "OVERAGE"
+    GRANT_EXPIRING = "GRANT_EXPIRING"
 
 
 # What remains in the pool, in credits. Crossings of a LOW_BALANCE go to Alert, those of a TOP_UP_LEVEL to Contract.
 OF_REMAINING: Final = frozenset({WatchKind.LOW_BALANCE, WatchKind.TOP_UP_LEVEL})
-# What grants change, and nothing else but spending.
 OF_BALANCE: Final = OF_REMAINING | {WatchKind.LOW_PERCENTAGE}
+# What issuing, voiding and expiring of grants changes.
+OF_GRANTS: Final = OF_BALANCE | {WatchKind.GRANT_EXPIRING}
+# What begins again at 0 with the usage period.
+OF_PERIOD: Final = frozenset({WatchKind.SPEND, WatchKind.SHORTFALL, WatchKind.OVERAGE})
 # In alarm at or below the threshold; the others at or above it.
 LOW: Final = OF_BALANCE
 PERCENT: Final = 1_000_000  # one percent, as threshold and value of a LOW_PERCENTAGE
@@ -35,7 +41,7 @@ class Watch:
     alert_id: of a TOP_UP_LEVEL, which is always for one customer, the automatic top-up. threshold, rearm: of a
     LOW_PERCENTAGE, millionths of a percent. rearm: the level on the side of OK beyond which an alarm ends; equal to the
     threshold: it ends as it began. group_key and group_value: for SPEND only; an empty group_value watches each value
-    separately.
+    separately. within: of a GRANT_EXPIRING, how long before its expiry a grant is watched.
     """
 
     alert_id: str
@@ -47,6 +53,7 @@ class Watch:
     rearm: Credits
     group_key: str
     group_value: str
+    within: timedelta = timedelta(0)
 
     def is_crossed(self, value: Credits) -> bool:
         """A low value: at or below the threshold. A high one: at or above it.

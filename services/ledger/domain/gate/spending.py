@@ -13,6 +13,7 @@ from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
 from services.ledger.domain.credits.grant import capture_rest
 from services.ledger.domain.credits.seats import Purse
 from services.ledger.domain.gate.overage import captured_more, room
+from services.ledger.domain.gate.shortfall import shortfall_more
 from services.ledger.domain.gate.spend_cap import (
     GroupValue,
     Spend,
@@ -61,7 +62,7 @@ def draw_now(
     uncovered = COVERED
     if allocation.uncovered:
         uncovered = divided(account, allocation.uncovered, usage, at=at, used_time=at, reserved=reserved)
-        counted = {**(counted or {}), **overage_total(account, uncovered, usage, used_time=at)}
+        counted = {**(counted or {}), **uncovered_totals(account, uncovered, usage, used_time=at, at=at)}
     if allocation.uncovered or (usage.quantity and not entries):
         for kind, rest in without_grant(uncovered):
             entries.append(
@@ -95,14 +96,15 @@ def divided(
     return Uncovered(overage, amount - overage)
 
 
-def overage_total(
-    account: Account, uncovered: Uncovered, usage: Usage, *, used_time: datetime
+def uncovered_totals(
+    account: Account, uncovered: Uncovered, usage: Usage, *, used_time: datetime, at: datetime
 ) -> dict[GroupValue, Spend]:
-    """Return the total of overage that usage of `used_time` changes; nothing if it has no overage."""
-    if not uncovered.overage:
-        return {}
-    assert usage.contract_id is not None
-    return captured_more(account, usage.contract_id, uncovered.overage, used_time=used_time)
+    """Return the totals of overage and shortfall that usage of `used_time` changes; nothing if it has neither."""
+    totals = shortfall_more(account, uncovered.shortfall, used_time=used_time, at=at)
+    if uncovered.overage:
+        assert usage.contract_id is not None
+        totals |= captured_more(account, usage.contract_id, uncovered.overage, used_time=used_time)
+    return totals
 
 
 def without_grant(uncovered: Uncovered) -> list[tuple[EntryKind, Credits]]:

@@ -20,7 +20,7 @@ from services.ledger.domain.gate.spending import (
     COVERED,
     Uncovered,
     divided,
-    overage_total,
+    uncovered_totals,
     without_grant,
 )
 
@@ -55,9 +55,9 @@ def fund(
     if rest or not writer.has_usage:
         for kind, part in without_grant(uncovered):
             writer.write(kind, part)
-    total = overage_total(account, uncovered, usage, used_time=used_time)
+    totals = uncovered_totals(account, uncovered, usage, used_time=used_time, at=at)
     return account.with_changes(
-        grants=writer.grants.values(), spends=total, entries=writer.entries
+        grants=writer.grants.values(), spends=totals, entries=writer.entries
     ), uncovered
 
 

@@ -18,7 +18,9 @@ from services.ledger.domain.credits.burn_down import burn_down_key
 from services.ledger.domain.credits.entry import BILLED, Entry, EntryKind, Usage
 from services.ledger.domain.credits.grant import Grant, GrantId, capture_rest, return_captured, void_amount
 from services.ledger.domain.credits.seats import SeatName
+from services.ledger.domain.crossings import alarm
 from services.ledger.domain.gate.overage import captured_more
+from services.ledger.domain.gate.shortfall import shortfall_less
 from services.ledger.domain.gate.spending import less_spent
 from services.ledger.domain.gate.subjects import subjects_of
 from services.ledger.domain.rating.product import UsageProduct
@@ -102,20 +104,21 @@ def _correct(account: Account, left: Left, usage: Usage, *, cause_id: str, at: d
         corrects=entry.sequence,
     )
     if grant_id is None:
-        total = {}
-        if entry.kind in BILLED and entry.usage.contract_id is not None:
-            total = captured_more(account, entry.usage.contract_id, -amount, used_time=entry.effective_time)
-        return account.with_changes(spends=total, entries=[correction])
+        if entry.kind not in BILLED:
+            totals = shortfall_less(account, amount, used_time=entry.effective_time, at=at)
+        elif entry.usage.contract_id is not None:
+            totals = captured_more(account, entry.usage.contract_id, -amount, used_time=entry.effective_time)
+        else:
+            totals = {}
+        return account.with_changes(spends=totals, entries=[correction])
     grant = return_captured(account.grants[grant_id], amount, at=at)
     account = account.with_changes(grants=[grant], entries=[correction])
     if lost := grant.voided_of_return(amount, left.drawn_time):
         voided = void_amount(grant, lost)
         account = recording.write_void(account, voided, lost, effective_time=at, cause_id=grant_id, at=at)
-    if lost == amount:
+    if lost == amount or grant.is_over(at):
         return account
-    if grant.is_over(at) or grant.expire_time is None:
-        return account
-    return account.due_no_later_than(grant.expire_time, grant.slot_id)
+    return alarm.due_with(account, grant, at=at)
 
 
 def replaceable(grants: Iterable[Grant], ended: Grant, *, at: datetime) -> list[GrantId]:

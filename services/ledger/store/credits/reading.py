@@ -20,6 +20,7 @@ from services.ledger.domain.crossings.watch import Watch, WatchKind, WatchState
 from services.ledger.domain.gate.hold import Hold
 from services.ledger.domain.gate.in_flight import ConcurrencyCap
 from services.ledger.domain.gate.overage import totals_for
+from services.ledger.domain.gate.shortfall import SHORTFALL
 from services.ledger.domain.gate.spend_cap import (
     GroupValue,
     Spend,
@@ -135,6 +136,7 @@ async def read_accounts(
     anchors = {key: pool["usage_anchor"] or await _anchor(connection, key[0]) for key, pool in pools.items()}
     totals = {
         key: _overage_totals(selections[key], limits[key].overage_caps, anchor, at)
+        | ({SHORTFALL} if pools[key]["shortfall_micros"] else set())
         for key, anchor in anchors.items()
     }
     watched = {*due, *partial, *due_slots}
@@ -190,7 +192,7 @@ async def read_accounts(
             )
         sources = await _due_sources(connection, key, at, selection) if key in due else None
         if key in partial:
-            account = await with_unread(connection, account, at=at)
+            account = evolve(await with_unread(connection, account, at=at), is_partial=True)
             anchor = await _anchor(connection, customer_id)
             sources = DueSources(schedules={}, first_unread=account.next_due_time, anchor=anchor)
         if of_seats is not None and of_seats.progress:

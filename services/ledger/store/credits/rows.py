@@ -2,7 +2,7 @@
 """Rows to domain objects and back. Rows never leave the store."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -58,11 +58,11 @@ HOLD_COLUMNS = """
 # Of an active watch of any kind. Kinds that a previous version did not know are in a separate table, because it
 # looks up the kind of each watch that it reads.
 WATCH_COLUMNS = """
-    alert_id, version, kind, customer_id, credit_type_id, threshold_micros, rearm_micros, group_key, group_value
+    alert_id, version, kind, customer_id, credit_type_id, threshold_micros, rearm_micros, group_key, group_value, within
 """
 _FIRST_KINDS = frozenset({WatchKind.LOW_BALANCE, WatchKind.SPEND, WatchKind.TOP_UP_LEVEL})
 ACTIVE_WATCHES = f"""(
-    SELECT {WATCH_COLUMNS} FROM ledger.watches WHERE is_active
+    SELECT {WATCH_COLUMNS.replace("within", "NULL::interval AS within")} FROM ledger.watches WHERE is_active
     UNION ALL SELECT {WATCH_COLUMNS} FROM ledger.more_watches WHERE is_active
 )"""
 ENTRY_COLUMNS = """
@@ -339,6 +339,7 @@ def watch_from_row(row: Row) -> Watch:
         rearm=_rearm_of(kind, threshold, row["rearm_micros"]),
         group_key=row["group_key"],
         group_value=row["group_value"],
+        within=row["within"] or timedelta(0),
     )
 
 

@@ -511,6 +511,12 @@ async def _save_watch_states(connection: Connection, change: Change) -> None:
             " in_alarm = $5, sequence = $6, version = $7",
             [(*change.key, *key, state.in_alarm, state.sequence, state.version) for key, state in changed],
         )
+    if forgotten := before.keys() - after.keys():
+        await connection.executemany(
+            "DELETE FROM ledger.watch_states WHERE customer_id = $1 AND credit_type_id = $2 AND alert_id = $3"
+            " AND group_value = $4",
+            [(*change.key, *key) for key in sorted(forgotten)],
+        )
 
 
 async def _save_crossings(connection: Connection, after: Account, *, wall: Clock, ids: Ids) -> None:

@@ -2,6 +2,7 @@
 """Updates from Alert: thresholds to watch."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
 from meshkit.quantity import Credits
@@ -14,10 +15,14 @@ from services.ledger.domain.credits.grant import CreditTypeId
 from services.ledger.domain.crossings.watch import LOW, Watch, WatchKind
 from services.ledger.wire.copies.values import customer_id_from_wire, version_from_wire
 
+_DAYS_MAX: Final = 366
 _WATCH_KINDS: Final[Mapping[int, WatchKind]] = {
     pb.WATCH_KIND_LOW_BALANCE: WatchKind.LOW_BALANCE,
     pb.WATCH_KIND_SPEND: WatchKind.SPEND,
     pb.WATCH_KIND_LOW_PERCENTAGE: WatchKind.LOW_PERCENTAGE,
+    pb.WATCH_KIND_SHORTFALL: WatchKind.SHORTFALL,
+    pb.WATCH_KIND_OVERAGE: WatchKind.OVERAGE,
+    pb.WATCH_KIND_GRANT_EXPIRING: WatchKind.GRANT_EXPIRING,
 }
 
 
@@ -38,11 +43,18 @@ def watch_from_wire(request: pb.WatchThresholdRequest) -> WatchUpdate:
             rearm=_rearm(fields, request, kind, threshold),
             group_key=fields.text("group_key", request.group_key, required=is_spend),
             group_value=fields.text("group_value", request.group_value, required=False),
+            within=_within(fields, request, kind),
         ),
         is_active=request.is_active,
     )
     fields.check()
     return update
+
+
+def _within(fields: Fields, request: pb.WatchThresholdRequest, kind: WatchKind) -> timedelta:
+    if kind is not WatchKind.GRANT_EXPIRING:
+        return timedelta(0)
+    return timedelta(days=fields.count("within_days", request.within_days, minimum=1, maximum=_DAYS_MAX))
 
 
 def _rearm(fields: Fields, request: pb.WatchThresholdRequest, kind: WatchKind, threshold: Credits) -> Credits:
