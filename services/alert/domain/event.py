@@ -33,6 +33,7 @@ class EventType(Enum):
     AUTO_TOP_UP_STOPPED = "auto_top_up.stopped"
     INVOICE_FINALIZED = "invoice.finalized"
     INVOICE_PAID = "invoice.paid"
+    INVOICE_VOIDED = "invoice.voided"
     INVOICE_PAYMENT_FAILED = "invoice.payment_failed"
     ENDPOINT_DISABLED = "webhook_endpoint.disabled"
     TEST = "webhook.test"

@@ -40,6 +40,7 @@ class EventType(Enum):
     AUTO_TOP_UP_STOPPED = "auto_top_up.stopped"
     INVOICE_FINALIZED = "invoice.finalized"
     INVOICE_PAID = "invoice.paid"
+    INVOICE_VOIDED = "invoice.voided"
     INVOICE_PAYMENT_FAILED = "invoice.payment_failed"
 
 
@@ -107,12 +108,14 @@ def events_of_refund(
 
 
 def events_of_invoice(before: Invoice, after: Invoice, *, at: datetime) -> tuple[VendorEvent, ...]:
-    """Return the events of a changed invoice: it was issued, it became PAID, or both."""
+    """Return the events of a changed invoice: it was issued, it became PAID, or both; or it was issued and is VOID."""
     happened = []
     if after.number and not before.number:
         happened.append(EventType.INVOICE_FINALIZED)
     if after.status is InvoiceStatus.PAID and before.status is not InvoiceStatus.PAID:
         happened.append(EventType.INVOICE_PAID)
+    if after.status is InvoiceStatus.VOID and before.status is InvoiceStatus.OPEN:
+        happened.append(EventType.INVOICE_VOIDED)
     return tuple(event_of_invoice(event_type, after, at=at) for event_type in happened)
 
 

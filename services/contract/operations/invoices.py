@@ -16,6 +16,7 @@ from services.contract.domain.commands.invoices import (
     RecordInvoicePayment,
     VoidInvoice,
 )
+from services.contract.domain.events import events_of_invoice
 from services.contract.domain.ids import AccountCreditEntryId, ContractId, InvoiceId
 from services.contract.domain.invoice import Invoice, InvoiceLineKind, InvoiceStatus
 from services.contract.domain.invoice_credits import AccountCreditCause, AccountCreditChange
@@ -31,6 +32,7 @@ from services.contract.domain.top_up import PaymentGate, TopUpStatus, payment_of
 from services.contract.operations.billing.collecting import follow_change, refuse_while_taking
 from services.contract.operations.billing.invoicing import new_invoice
 from services.contract.operations.billing.issuing import give_numbers, issue, pay
+from services.contract.operations.billing.publishing import publish
 from services.contract.operations.billing.usage_drafts import fix_usage
 from services.contract.operations.ports import Documents, UsageFollowing
 from services.contract.store import PostgresStore, Transaction
@@ -126,6 +128,7 @@ class Invoices:
                 refuse_credits_granted(invoice, charged, contract.grant_schedules)
             await fix_usage(tx, invoice)
             await tx.invoices.save(void)
+            await publish(tx, events_of_invoice(invoice, void, at=at))
             await follow_change(tx, void, at=at)
             await self._return_credits(tx, invoice, is_regenerated=command.regenerate, at=at)
             regenerated = None

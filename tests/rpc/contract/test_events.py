@@ -219,10 +219,13 @@ async def test_an_invoice_publishes_that_it_is_issued_and_that_nothing_of_it_is_
     [voided] = await desk.invoices(await desk.sign(desk.seats(4)))
     assert await heard.types() == ["invoice.finalized"] * 3
 
+    cancelling = void(desk, voided)
     await desk.contract.RecordInvoicePayment(payment(desk, invoice, 399_99, "a"))
     await desk.contract.CreateCreditNote(credit(desk, credited, 399_99))
-    await desk.contract.VoidInvoice(void(desk, voided))
     assert await heard.types() == []
+    for _ in range(2):
+        await desk.contract.VoidInvoice(cancelling)
+    assert await heard.types() == ["invoice.voided"]
 
     rest = payment(desk, invoice, 1, "b")
     for _ in range(2):
