@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from access import open_access
@@ -32,6 +33,7 @@ from services.alert.operations.deliveries import Deliveries
 from services.alert.operations.endpoints import Endpoints
 from services.alert.operations.events import Events
 from services.alert.operations.feed import Feed
+from services.alert.operations.invoice_totals import InvoiceTotals
 from services.alert.operations.notifying import Couriers
 from services.alert.operations.repairs import Repairs
 from services.alert.operations.replays import Replays
@@ -106,6 +108,8 @@ async def open_service(
         couriers.add(worker)
         replayer = await service.start(Replayer(store=store, courier=worker, wall=wall, ids=ids))
         crossings = Crossings(store=store, courier=couriers, clock=clock, wall=wall, ids=ids)
+        invoices = await service.start(InvoiceTotals(store=store, crossings=crossings, courier=couriers))
+        couriers.add(invoices)
         service.start_periodic(
             PeriodicTask("quiet_periods", lambda: crossings.run_due(clock.now()), QUIET_SECONDS),
             PeriodicTask("fail", replayer.fail_left, FAIL_SECONDS),
@@ -113,7 +117,7 @@ async def open_service(
             PeriodicTask("encrypt", lambda: encrypt_secrets(store), REENCRYPT_SECONDS),
         )
         operations = Operations(
-            alerts=Alerts(store=store, relay=relay, clock=clock, ids=ids),
+            alerts=Alerts(store=store, relay=relay, invoices=invoices, clock=clock, ids=ids),
             crossings=crossings,
             events=Events(store=store, courier=couriers, wall=wall, ids=ids),
             feed=feed,
@@ -128,9 +132,14 @@ async def open_service(
                 replayer=replayer,
                 can_mail=mailer is not None,
             ),
-            repairs=Repairs(store=store, relay=relay),
+            repairs=Repairs(store=store, relay=relay, invoices=invoices),
             replays=Replays(store=store, replayer=replayer, wall=wall, ids=ids),
         )
+
+        async def run_due(at: datetime) -> None:
+            await invoices.run()
+            await crossings.run_due(at)
+
         app = await service.serve(
             RpcService(SERVICE_NAME, partial(add_AlertServiceServicer_to_server, AlertServicer(operations))),
             RpcService(
@@ -143,7 +152,7 @@ async def open_service(
             ),
             dead_letter_service(relay),
             relay=relay,
-            run_due=crossings.run_due,
+            run_due=run_due,
         )
         service.stack.callback(feed.end_watches)  # the server, which stops next, waits for running calls
         yield app

@@ -49,6 +49,8 @@ alerts = Table(
     Column("rearm_micros", BigInteger),  # NULL: the threshold
     Column("quiet_period", Interval, nullable=False),
     Column("pause_time", DateTime(timezone=True)),
+    Column("currency_code", Text, nullable=False),
+    Column("invoice_position", BigInteger),  # of an INVOICE_TOTAL: events up to here in the feed are observed
     Column("has_unique_name", Boolean, nullable=False),  # false: named before names were unique
     Column("expires_within_days", Integer, nullable=False),  # 0: not of its type
     schema=SCHEMA,

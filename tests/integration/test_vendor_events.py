@@ -12,6 +12,7 @@ from purser.alert.v1 import alert_pb2 as alert
 from purser.contract.v1 import contract_pb2 as contract
 from purser.contract.v1 import payments_pb2 as payments
 from tests.support.alert import running_receiver
+from tests.support.mail_receiver import running_mail_receiver
 from tests.support.mesh import JUNE, Acme, SwitchedMesh, acme_at, advance, forget_deliveries, pending, until
 from tests.support.postgres import Databases
 
@@ -113,3 +114,56 @@ async def test_events_wait_for_an_alert_that_is_down_and_credits_do_not(database
 
     assert (event.event_type, event.data["top_up_id"]) == ("top_up.paid", top_up.top_up_id)
     assert event.verified
+
+
+async def test_a_large_invoice_is_mailed_and_posted_until_it_is_paid(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        running_receiver() as receiver,
+        running_mail_receiver() as mails,
+        SwitchedMesh(databases) as mesh,
+    ):
+        for name, value in mails.settings.items():
+            monkeypatch.setenv(f"PURSER_ALERT_{name.upper()}", str(value))
+        await mesh.start()
+        async with acme_at(mesh.addresses) as acme:
+            await _endpoint(acme, receiver)
+            await acme.stubs.alert.CreateWebhookEndpoint(
+                alert.CreateWebhookEndpointRequest(
+                    request_id=acme.request_id(),
+                    kind=alert.ENDPOINT_KIND_EMAIL,
+                    recipients=["ann@vendor.example"],
+                )
+            )
+            [invoice] = (
+                await acme.stubs.contract.ListInvoices(contract.ListInvoicesRequest(customer="acme"))
+            ).invoices
+            watched = await acme.stubs.alert.CreateAlert(
+                alert.CreateAlertRequest(
+                    request_id=acme.request_id(),
+                    name="A large invoice",
+                    alert_type=alert.ALERT_TYPE_INVOICE_TOTAL,
+                    threshold_micros=invoice.total.micros,
+                    currency_code="USD",
+                )
+            )
+            alarm, mail = await receiver.next_event(), await mails.next_mail()
+            await acme.stubs.contract.RecordInvoicePayment(
+                contract.RecordInvoicePaymentRequest(
+                    request_id=acme.request_id(),
+                    invoice_id=invoice.invoice_id,
+                    amount=invoice.amount_due,
+                    reference="wire 1",
+                )
+            )
+            resolved, second = await receiver.next_event(), await mails.next_mail()
+
+    assert (alarm.event_type, resolved.event_type) == ("alert.in_alarm", "alert.resolved")
+    for event in (alarm, resolved):
+        assert event.data["alert_id"] == watched.alert.alert_id
+        assert event.data["group_value"] == invoice.invoice_id
+        assert event.data["value_micros"] == invoice.total.micros
+    assert mail.message["Subject"] == "In alarm: A large invoice"
+    assert second.message["Subject"] == "Resolved: A large invoice"
+    assert f"Invoice {invoice.invoice_id} of customer {acme.contract.customer_id}" in mail.text()

@@ -29,7 +29,7 @@ class AlertType(Enum):
     LOW_BALANCE: credits left ≤. SPEND: spend of a group value in the billing period ≥. LOW_PERCENTAGE: credits left, in
     percent of what the pool was granted for its present period ≤. SHORTFALL, OVERAGE: usage of the billing period that
     no credits cover, and that nobody pays or that is billed ≥. GRANT_EXPIRING: what is left of a grant that expires
-    soon ≥.
+    soon ≥. INVOICE_TOTAL: total of an open invoice ≥.
     """
 
     LOW_BALANCE = "LOW_BALANCE"
@@ -38,10 +38,13 @@ class AlertType(Enum):
     SHORTFALL = "SHORTFALL"
     OVERAGE = "OVERAGE"
     GRANT_EXPIRING = "GRANT_EXPIRING"
+    INVOICE_TOTAL = "INVOICE_TOTAL"
 
 
 # In alarm at or below the threshold; the others at or above it.
 LOW: Final = frozenset({AlertType.LOW_BALANCE, AlertType.LOW_PERCENTAGE})
+# The group key of an INVOICE_TOTAL: it has a state for each invoice.
+INVOICE_KEY: Final = "invoice_id"
 PERCENT: Final = 1_000_000  # one percent, as threshold and value of a LOW_PERCENTAGE
 # A threshold of 0 means any amount.
 OF_ANY: Final = frozenset({AlertType.SHORTFALL, AlertType.OVERAGE, AlertType.GRANT_EXPIRING})
@@ -55,7 +58,8 @@ class Alert:
     An empty customer_id watches every customer; an empty group_value watches each value separately.
     threshold, rearm: of a LOW_PERCENTAGE, millionths of a percent. rearm: an alarm ends beyond it.
     quiet_period: at most one notification in it, per customer and group value. expires_within_days: of a
-    GRANT_EXPIRING, whose group values are the ids of grants; otherwise 0.
+    GRANT_EXPIRING, whose group values are the ids of grants; otherwise 0. currency_code: of an INVOICE_TOTAL, which has
+    no credit type; its threshold is money × 10^6.
     pause_time: since when nothing is watched; None: it is watched.
     """
 
@@ -74,10 +78,16 @@ class Alert:
     quiet_period: timedelta
     pause_time: datetime | None = None
     expires_within_days: int = 0
+    currency_code: str = ""
 
     @property
     def is_active(self) -> bool:
         return self.archive_time is None and self.pause_time is None
+
+    @property
+    def is_of_ledger(self) -> bool:
+        """Whether the Ledger watches it. Invoices are watched here, from the events of Contract."""
+        return self.alert_type is not AlertType.INVOICE_TOTAL
 
     def watches(self, customer_id: CustomerId, group_value: str) -> bool:
         """Return whether the alert watches this customer and group value."""
@@ -111,7 +121,13 @@ def wrong_threshold(alert_type: AlertType, threshold: Credits) -> str | None:
     match alert_type:
         case AlertType.LOW_BALANCE:
             return None
-        case AlertType.SPEND | AlertType.SHORTFALL | AlertType.OVERAGE | AlertType.GRANT_EXPIRING:
+        case (
+            AlertType.SPEND
+            | AlertType.SHORTFALL
+            | AlertType.OVERAGE
+            | AlertType.GRANT_EXPIRING
+            | AlertType.INVOICE_TOTAL
+        ):
             return None if threshold else "must be above 0"
         case AlertType.LOW_PERCENTAGE:
             is_percentage = 0 < threshold.micros <= 100 * PERCENT and threshold.micros % (PERCENT // 100) == 0
@@ -126,6 +142,11 @@ def rearm_of(alert_type: AlertType, threshold: Credits, wanted: Credits | None) 
     the threshold ends at 0 at the latest. Raises InvalidFields if the alarm could end before it begins, or never.
     Source: services/alert/README.md, "Alerts and their states".
     """
+    if alert_type is AlertType.INVOICE_TOTAL:
+        if wanted not in (None, threshold):
+            problem = "is not for INVOICE_TOTAL: the total of an invoice does not change"
+            raise InvalidFields([FieldViolation("rearm_micros", problem)])
+        return threshold
     distance = threshold.micros * REARM_PERCENT // 100
     if alert_type is not AlertType.LOW_PERCENTAGE:
         distance = max(distance, REARM_DISTANCE_MIN.micros)

@@ -45,6 +45,7 @@ class CreateAlert:
     rearm: Credits | None = None
     quiet_period: timedelta = NOT_QUIET
     expires_within_days: int = 0
+    currency_code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

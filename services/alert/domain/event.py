@@ -120,6 +120,7 @@ def edge_of(event_id: EventId, event_type: EventType, alert: Alert, status: Aler
         "alert_type": alert.alert_type.value,
         "customer_id": status.customer_id,
         "credit_type_id": alert.credit_type_id,
+        "currency_code": alert.currency_code,
         "group_key": alert.group_key,
         "group_value": status.group_value,
         "state": status.state.value,

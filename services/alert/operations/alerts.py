@@ -22,15 +22,21 @@ from services.alert.domain.commands import ArchiveAlert, CreateAlert, PauseAlert
 from services.alert.domain.notices import watch_of
 from services.alert.domain.queries import ListAlerts, ListStatuses
 from services.alert.domain.status import AlertStatus, unobserved
-from services.alert.operations.ports import Relay
+from services.alert.operations.ports import Courier, Relay
 from services.alert.store import PostgresStore
 
 
 class Alerts:
-    """Creates, lists and archives alerts, and sends the thresholds to watch to the Ledger."""
+    """Creates, lists and archives alerts, and sends the thresholds to watch to the Ledger.
 
-    def __init__(self, *, store: PostgresStore, relay: Relay, clock: Clock, ids: Ids) -> None:
+    invoices: watches invoices here.
+    """
+
+    def __init__(
+        self, *, store: PostgresStore, relay: Relay, invoices: Courier, clock: Clock, ids: Ids
+    ) -> None:
         self._store = store
+        self._invoices = invoices
         self._relay = relay
         self._clock = clock
         self._ids = ids
@@ -58,13 +64,15 @@ class Alerts:
                 rearm=rearm_of(command.alert_type, command.threshold, command.rearm),
                 quiet_period=command.quiet_period,
                 expires_within_days=command.expires_within_days,
+                currency_code=command.currency_code,
             )
             await tx.alerts.insert(alert)
-            if alert.customer_id != EVERY_CUSTOMER:
+            if alert.customer_id != EVERY_CUSTOMER and alert.is_of_ledger:
                 await tx.statuses.insert_if_new(unobserved(alert, alert.customer_id, alert.group_value))
-            await tx.outbox.enqueue(watch_of(alert), key=alert.alert_id)
+            if alert.is_of_ledger:
+                await tx.outbox.enqueue(watch_of(alert), key=alert.alert_id)
             await tx.responses.store(command, alert)
-        await self._relay.deliver_now(alert.alert_id)
+        await self._observe_now(alert)
         return alert
 
     async def get(self, alert_id: AlertId) -> Alert:
@@ -112,11 +120,18 @@ class Alerts:
             alert = change(before)
             if alert != before:
                 await tx.alerts.save(before, alert)
-            if alert.version != before.version:
+            if alert.version != before.version and alert.is_of_ledger:
                 await tx.outbox.enqueue(watch_of(alert), key=alert.alert_id)
             await tx.responses.store(command, alert)
-        await self._relay.deliver_now(alert.alert_id)
+        await self._observe_now(alert)
         return alert
+
+    async def _observe_now(self, alert: Alert) -> None:
+        """Have a changed alert observed, by the Ledger or by whoever watches invoices."""
+        if alert.is_of_ledger:
+            await self._relay.deliver_now(alert.alert_id)
+        else:
+            self._invoices.wake()
 
     async def list_statuses(self, query: ListStatuses, page: Page) -> Sequence[AlertStatus]:
         """Return a page by customer and group value, and one row more if there is one. Raises AlertNotFound."""

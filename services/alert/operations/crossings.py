@@ -15,6 +15,7 @@ from services.alert.domain.event import EventId, edge_of, event_of
 from services.alert.domain.status import (
     AlertState,
     AlertStatus,
+    Crossing,
     CrossingReceipt,
     held_back,
     notified,
@@ -56,7 +57,7 @@ class Crossings:
                 return first
             alert = await tx.alerts.find(crossing.alert_id)
             if alert is not None and alert.watches(crossing.customer_id, crossing.group_value):
-                await self._take(tx, alert, command)
+                await self.take(tx, alert, crossing)
             else:
                 # Not a fault: the Ledger would retry forever, and the notices behind this one would wait.
                 log.info("crossing_ignored", alert_id=crossing.alert_id, customer_id=crossing.customer_id)
@@ -64,8 +65,8 @@ class Crossings:
         self._courier.wake()
         return taken
 
-    async def _take(self, tx: Transaction, alert: Alert, command: ObserveCrossing) -> None:
-        crossing = command.crossing
+    async def take(self, tx: Transaction, alert: Alert, crossing: Crossing) -> None:
+        """Accept an observation of a watched value. Wake the courier after the commit."""
         new = unobserved(alert, crossing.customer_id, crossing.group_value)
         await tx.statuses.insert_if_new(new)
         before = await tx.statuses.lock(new)

@@ -7,18 +7,19 @@ from services.alert.domain.alert import Alert, AlertId, renew
 from services.alert.domain.commands import RepairAlertState, ResendAlert
 from services.alert.domain.notices import watch_of
 from services.alert.domain.status import AlertStatus, unobserved
-from services.alert.operations.ports import Relay
+from services.alert.operations.ports import Courier, Relay
 from services.alert.store import PostgresStore, Transaction
 
 log = structlog.get_logger(__name__)
 
 
 class Repairs:
-    """Brings Alert and the Ledger together again after a false notice."""
+    """Brings Alert and the Ledger together again after a false notice. invoices: watches those here."""
 
-    def __init__(self, *, store: PostgresStore, relay: Relay) -> None:
+    def __init__(self, *, store: PostgresStore, relay: Relay, invoices: Courier) -> None:
         self._store = store
         self._relay = relay
+        self._invoices = invoices
 
     async def resend(self, command: ResendAlert) -> Alert:
         """Send an alert's threshold to the Ledger again, under a new version. Raises AlertNotFound."""
@@ -27,7 +28,7 @@ class Repairs:
                 return first
             alert = await _send_again(tx, command.alert_id)
             await tx.responses.store(command, alert)
-        await self._relay.deliver_now(alert.alert_id)
+        await self._observe_now(alert)
         return alert
 
     async def repair_state(self, command: RepairAlertState) -> AlertStatus:
@@ -52,13 +53,20 @@ class Repairs:
             reason=command.reason,
             actor=command.actor,
         )
-        await self._relay.deliver_now(alert.alert_id)
+        await self._observe_now(alert)
         return status
+
+    async def _observe_now(self, alert: Alert) -> None:
+        if alert.is_of_ledger:
+            await self._relay.deliver_now(alert.alert_id)
+        else:
+            self._invoices.wake()
 
 
 async def _send_again(tx: Transaction, alert_id: AlertId) -> Alert:
     before = await tx.alerts.lock(alert_id)
     alert = renew(before)
     await tx.alerts.save(before, alert)
-    await tx.outbox.enqueue(watch_of(alert), key=alert.alert_id)
+    if alert.is_of_ledger:
+        await tx.outbox.enqueue(watch_of(alert), key=alert.alert_id)
     return alert

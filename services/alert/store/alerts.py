@@ -32,6 +32,7 @@ _SELECT = select(
     alerts.c.quiet_period,
     alerts.c.pause_time,
     alerts.c.expires_within_days,
+    alerts.c.currency_code,
 )
 _HAS_UNIQUE_NAME = and_(alerts.c.archive_time.is_(None), alerts.c.has_unique_name)
 
@@ -62,6 +63,8 @@ class StoredAlerts:
                 rearm_micros=alert.rearm.micros,
                 quiet_period=alert.quiet_period,
                 pause_time=alert.pause_time,
+                currency_code=alert.currency_code,
+                invoice_position=None if alert.is_of_ledger else 0,
                 has_unique_name=True,
                 expires_within_days=alert.expires_within_days,
             )
@@ -95,7 +98,7 @@ class StoredAlerts:
         return _from_row(row)
 
     async def save(self, before: Alert, after: Alert) -> None:
-        """Save what has changed in a locked alert. Raises AlertNameTaken."""
+        """Save what has changed in a locked alert; all invoices are observed anew. Raises AlertNameTaken."""
         if after.name != before.name:
             await self._rename(after)
         saved = update(alerts).where(alerts.c.alert_id == before.alert_id, alerts.c.version == before.version)
@@ -107,6 +110,7 @@ class StoredAlerts:
                 rearm_micros=after.rearm.micros,
                 quiet_period=after.quiet_period,
                 pause_time=after.pause_time,
+                invoice_position=None if after.is_of_ledger else 0,
             )
         )
         assert updated.rowcount == 1  # the caller has locked it
@@ -163,4 +167,5 @@ def _from_row(row: Row[*tuple[Any, ...]]) -> Alert:
         quiet_period=row.quiet_period,
         pause_time=row.pause_time,
         expires_within_days=row.expires_within_days,
+        currency_code=row.currency_code,
     )

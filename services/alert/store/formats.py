@@ -28,6 +28,11 @@ def _with_hysteresis(alert: Json) -> Json:
     return alert | {"rearm": alert["threshold"], "quiet_period": "PT0S", "pause_time": None}
 
 
+def _without_currency(alert: Json) -> Json:
+    """Invoice totals: until then all thresholds were of the Ledger's."""
+    return alert | {"currency_code": ""}
+
+
 def _without_quiet_period(status: Json) -> Json:
     return status | {"quiet_until": None, "notified_state": None}
 
@@ -69,7 +74,7 @@ def _created_with_recipients(created: Json) -> Json:
 
 
 RESPONSES: Final = Formats[Response](
-    Format("Alert", Alert, (_with_hysteresis, _with_expiry)),
+    Format("Alert", Alert, (_with_hysteresis, _with_expiry, _without_currency)),
     Format("AlertStatus", AlertStatus, (_without_quiet_period,)),
     Format("CrossingReceipt", CrossingReceipt),
     Format("Delivery", Delivery),

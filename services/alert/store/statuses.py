@@ -49,6 +49,11 @@ class StoredStatuses:
             .on_conflict_do_nothing()
         )
 
+    async def find_locked(self, like: AlertStatus) -> AlertStatus | None:
+        """Return the status of the same alert, customer and group value, locked until the commit, if there is one."""
+        row = (await self._connection.execute(_locked(like))).first()
+        return None if row is None else _from_row(row)
+
     async def lock(self, like: AlertStatus) -> AlertStatus:
         """Return the status of the same alert, customer and group value, locked until the commit."""
         row = (await self._connection.execute(_locked(like))).one()

@@ -23,6 +23,7 @@ from services.alert.store.failures import StoredFailures
 from services.alert.store.feed import StoredFeed
 from services.alert.store.formats import NOTICES, RESPONSES
 from services.alert.store.headers import StoredHeaders
+from services.alert.store.invoices import StoredInvoices
 from services.alert.store.replays import StoredReplays
 from services.alert.store.responses import OwnResponses
 from services.alert.store.statuses import StoredStatuses
@@ -47,6 +48,7 @@ class Transaction:
         self.events = StoredEvents(connection)
         self.failures = StoredFailures(connection)
         self.feed = StoredFeed(connection)
+        self.invoices = StoredInvoices(connection)
         self.replays = StoredReplays(connection)
 
 

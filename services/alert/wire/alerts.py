@@ -13,6 +13,7 @@ from meshkit.rpc.paging import page_from_wire, page_to_wire, text_key
 from purser.alert.v1 import alert_pb2 as pb
 from services.alert.domain.alert import (
     EXPIRES_WITHIN_DAYS_MAX,
+    INVOICE_KEY,
     NOT_QUIET,
     NOTHING_CHANGES,
     QUIET_PERIOD_MAX,
@@ -45,6 +46,7 @@ _TYPES_TO_WIRE: Final = {
     AlertType.SHORTFALL: pb.ALERT_TYPE_SHORTFALL,
     AlertType.OVERAGE: pb.ALERT_TYPE_OVERAGE,
     AlertType.GRANT_EXPIRING: pb.ALERT_TYPE_GRANT_EXPIRING,
+    AlertType.INVOICE_TOTAL: pb.ALERT_TYPE_INVOICE_TOTAL,
 }
 _TYPES: Final[dict[int, AlertType]] = {value: one for one, value in _TYPES_TO_WIRE.items()}
 _STATES_TO_WIRE: Final = {
@@ -60,6 +62,7 @@ _CUSTOMER_ID: Final = r"cus_[A-Za-z0-9_-]+"
 def create_from_wire(request: pb.CreateAlertRequest) -> CreateAlert:
     fields = Fields()
     alert_type = fields.choice("alert_type", request.alert_type, _TYPES)
+    is_of_invoices = request.alert_type == pb.ALERT_TYPE_INVOICE_TOTAL
     threshold = Credits(fields.micros("threshold_micros", request.threshold_micros))
     if request.alert_type in _TYPES:
         threshold = threshold_of(alert_type, threshold)
@@ -72,16 +75,27 @@ def create_from_wire(request: pb.CreateAlertRequest) -> CreateAlert:
         customer_id=CustomerId(
             fields.text("customer_id", request.customer_id, required=False, pattern=_CUSTOMER_ID)
         ),
-        credit_type_id=CreditTypeId(fields.text("credit_type_id", request.credit_type_id)),
+        credit_type_id=CreditTypeId(
+            fields.text("credit_type_id", request.credit_type_id, required=not is_of_invoices)
+        ),
         threshold=threshold,
-        group_key=request.group_key,
+        group_key=INVOICE_KEY if is_of_invoices else request.group_key,
         group_value=request.group_value,
         rearm=_optional_credits(fields, request, "rearm_micros"),
         quiet_period=_quiet_period(fields, request) or NOT_QUIET,
         expires_within_days=request.expires_within_days,
+        currency_code=_currency(fields, request.currency_code) if is_of_invoices else "",
     )
+    wrong = "credit_type_id" if is_of_invoices else "currency_code"
+    if request.alert_type in _TYPES and getattr(request, wrong):
+        fields.add(wrong, f"is not for {alert_type.value} alerts")
     fields.check()
     return command
+
+
+def _currency(fields: Fields, code: str) -> str:
+    """Return the code of a currency. Whether any invoice is in it is not known here."""
+    return fields.text("currency_code", code, pattern="[A-Z]{3}")
 
 
 def _quiet_period(fields: Fields, request: pb.CreateAlertRequest | pb.UpdateAlertRequest) -> timedelta | None:
@@ -295,6 +309,7 @@ def alert_to_wire(alert: Alert) -> pb.Alert:
         quiet_period=alert.quiet_period or None,
         pause_time=optional_timestamp(alert.pause_time),
         expires_within_days=alert.expires_within_days,
+        currency_code=alert.currency_code,
     )
 
 

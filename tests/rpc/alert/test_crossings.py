@@ -48,6 +48,7 @@ async def test_a_crossing_reaches_the_webhook_signed(
         "alert_type": "LOW_BALANCE",
         "customer_id": ACME,
         "credit_type_id": "crt_ai",
+        "currency_code": "",
         "group_key": "",
         "group_value": "",
         "state": "IN_ALARM",

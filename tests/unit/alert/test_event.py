@@ -45,7 +45,8 @@ def test_the_body_is_type_timestamp_order_and_data() -> None:
     assert body_of(EventType.IN_ALARM, ALERT, STATUS) == (
         '{"type":"alert.in_alarm","timestamp":"2025-07-03T12:30:00.250000Z","event_id":"evt_1",'
         '"customer_sequence":7,"payload_version":1,"data":{"alert_id":"alr_1",'
-        '"alert_name":"Zoë\'s \\"limit\\"","alert_type":"SPEND","customer_id":"cus_1","credit_type_id":"crt_1",'
+        '"alert_name":"Zoë\'s \\"limit\\"","alert_type":"SPEND","customer_id":"cus_1",'
+        '"credit_type_id":"crt_1","currency_code":"",'
         '"group_key":"user_id","group_value":"user_1234","state":"IN_ALARM","threshold_micros":1000000000,'
         '"value_micros":1000500000,"observe_time":"2025-07-03T12:30:00.250000Z"}}'
     )
