@@ -29,7 +29,7 @@ class AlertType(Enum):
     LOW_BALANCE: credits left ≤. SPEND: spend of a group value in the billing period ≥. LOW_PERCENTAGE: credits left, in
     percent of what the pool was granted for its present period ≤. SHORTFALL, OVERAGE: usage of the billing period that
     no credits cover, and that nobody pays or that is billed ≥. GRANT_EXPIRING: what is left of a grant that expires
-    soon ≥. INVOICE_TOTAL: total of an open invoice ≥.
+    soon ≥. LOW_SEAT_BALANCE: credits left to one named seat ≤. INVOICE_TOTAL: total of an open invoice ≥.
     """
 
     LOW_BALANCE = "LOW_BALANCE"
@@ -38,11 +38,14 @@ class AlertType(Enum):
     SHORTFALL = "SHORTFALL"
     OVERAGE = "OVERAGE"
     GRANT_EXPIRING = "GRANT_EXPIRING"
+    LOW_SEAT_BALANCE = "LOW_SEAT_BALANCE"
     INVOICE_TOTAL = "INVOICE_TOTAL"
 
 
 # In alarm at or below the threshold; the others at or above it.
-LOW: Final = frozenset({AlertType.LOW_BALANCE, AlertType.LOW_PERCENTAGE})
+LOW: Final = frozenset({AlertType.LOW_BALANCE, AlertType.LOW_PERCENTAGE, AlertType.LOW_SEAT_BALANCE})
+# Their group key is the caller's.
+OF_GROUP_VALUE: Final = frozenset({AlertType.SPEND, AlertType.LOW_SEAT_BALANCE})
 # The group key of an INVOICE_TOTAL: it has a state for each invoice.
 INVOICE_KEY: Final = "invoice_id"
 PERCENT: Final = 1_000_000  # one percent, as threshold and value of a LOW_PERCENTAGE
@@ -119,7 +122,7 @@ def threshold_of(alert_type: AlertType, asked: Credits) -> Credits:
 def wrong_threshold(alert_type: AlertType, threshold: Credits) -> str | None:
     """Return what is wrong with a threshold that is not negative; None: nothing."""
     match alert_type:
-        case AlertType.LOW_BALANCE:
+        case AlertType.LOW_BALANCE | AlertType.LOW_SEAT_BALANCE:
             return None
         case (
             AlertType.SPEND

@@ -16,6 +16,7 @@ from services.alert.domain.alert import (
     INVOICE_KEY,
     NOT_QUIET,
     NOTHING_CHANGES,
+    OF_GROUP_VALUE,
     QUIET_PERIOD_MAX,
     Alert,
     AlertChanges,
@@ -46,6 +47,7 @@ _TYPES_TO_WIRE: Final = {
     AlertType.SHORTFALL: pb.ALERT_TYPE_SHORTFALL,
     AlertType.OVERAGE: pb.ALERT_TYPE_OVERAGE,
     AlertType.GRANT_EXPIRING: pb.ALERT_TYPE_GRANT_EXPIRING,
+    AlertType.LOW_SEAT_BALANCE: pb.ALERT_TYPE_LOW_SEAT_BALANCE,
     AlertType.INVOICE_TOTAL: pb.ALERT_TYPE_INVOICE_TOTAL,
 }
 _TYPES: Final[dict[int, AlertType]] = {value: one for one, value in _TYPES_TO_WIRE.items()}
@@ -176,13 +178,13 @@ def _check_what_is_watched(
     wrong = wrong_threshold(alert_type, threshold)
     if wrong is not None and request.threshold_micros >= 0:
         fields.add("threshold_micros", wrong)
-    if alert_type is AlertType.SPEND:
+    if alert_type in OF_GROUP_VALUE:
         fields.text("group_key", request.group_key, max_length=_GROUP_KEY_LENGTH_MAX)
         fields.text("group_value", request.group_value, required=False)
     else:
         for field in ("group_key", "group_value"):
             if getattr(request, field):
-                fields.add(field, "is for SPEND alerts only; leave it out")
+                fields.add(field, "is for SPEND and LOW_SEAT_BALANCE alerts only; leave it out")
     if alert_type is AlertType.GRANT_EXPIRING:
         fields.count(
             "expires_within_days", request.expires_within_days, minimum=1, maximum=EXPIRES_WITHIN_DAYS_MAX

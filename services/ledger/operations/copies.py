@@ -36,8 +36,9 @@ from services.ledger.domain.credits.schedule import (
     ScheduleCredits,
     credits_of_change,
 )
-from services.ledger.domain.credits.seats import number_of
+from services.ledger.domain.credits.seats import SeatName, number_of
 from services.ledger.domain.crossings import alarm
+from services.ledger.domain.crossings.watch import WatchKind
 from services.ledger.domain.errors import SubscriptionNotFound
 from services.ledger.operations.credits.seat_plans import (
     Replanned,
@@ -238,7 +239,9 @@ class Copies:
             await tx.copies.lock_known_customer(watch.customer_id)
             await tx.accounts.make(watch.customer_id, watch.credit_type_id)
             version = await tx.copies.keep_watch(update)
-            await self._settle(tx, watch.customer_id, watch.credit_type_id, at)
+            is_on_seat = watch.kind is WatchKind.LOW_SEAT_BALANCE and watch.group_value
+            seats = {(watch.group_key, watch.group_value)} if is_on_seat else set()
+            await self._settle(tx, watch.customer_id, watch.credit_type_id, at, seats=seats)
             return version
 
         version = await self._store.run(work)
@@ -260,14 +263,22 @@ class Copies:
         at: datetime,
         *,
         slot_ids: Iterable[SlotId] = (),
+        seats: Iterable[SeatName] = (),
         late: LateRule | None = None,
     ) -> OpenAccount:
-        """Settle a pool and these slots, and save it.
+        """Settle a pool, these slots and those of these seats, and save it.
 
         late: what a notice that came late takes back then, for each schedule.
         """
         opened = await open_account(
-            tx, customer_id, credit_type_id, at=at, ids=self._ids, settles=True, slot_ids=slot_ids
+            tx,
+            customer_id,
+            credit_type_id,
+            at=at,
+            ids=self._ids,
+            settles=True,
+            slot_ids=slot_ids,
+            seats=seats,
         )
         after = opened.now
         if late is not None:

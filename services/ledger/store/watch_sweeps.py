@@ -20,12 +20,13 @@ from services.ledger.store.credits.rows import (
 
 _CUSTOMERS: Final = """
     SELECT customer_id, credit_type_id FROM ledger.pools
-    WHERE credit_type_id = $1 AND customer_id > $2 ORDER BY customer_id LIMIT $3
+    WHERE credit_type_id = $1 AND customer_id > $2 AND ($4::text IS NULL OR customer_id = $4)
+    ORDER BY customer_id LIMIT $3
 """
 _PAGE: Final = f"""
     WITH page AS ({_CUSTOMERS}), ended AS (
         SELECT s.customer_id, s.group_value FROM page p JOIN ledger.watch_states s USING (customer_id, credit_type_id)
-        WHERE s.alert_id = $4 AND s.in_alarm AND s.version < $5
+        WHERE s.alert_id = $5 AND s.in_alarm AND s.version < $6
     )
 """
 # What an account would have left by its rows; the pool is settled before it is observed.
@@ -35,13 +36,13 @@ _LOW: Final = f"""
     UNION SELECT p.customer_id, NULL FROM page p
     WHERE EXISTS (
         SELECT FROM ledger.grants g
-        WHERE g.customer_id = p.customer_id AND g.credit_type_id = p.credit_type_id AND g.effective_time <= $7
-    ) AND $6 >= (
+        WHERE g.customer_id = p.customer_id AND g.credit_type_id = p.credit_type_id AND g.effective_time <= $8
+    ) AND $7 >= (
         SELECT coalesce(sum(g.granted_micros - g.captured_micros - g.expired_micros - g.voided_micros), 0)
         FROM ledger.grants g
         WHERE g.customer_id = p.customer_id AND g.credit_type_id = p.credit_type_id AND g.slot_id IS NULL
-            AND (NOT g.is_closed OR g.held_micros > 0) AND g.effective_time <= $7
-            AND (g.expire_time IS NULL OR g.expire_time > $7)
+            AND (NOT g.is_closed OR g.held_micros > 0) AND g.effective_time <= $8
+            AND (g.expire_time IS NULL OR g.expire_time > $8)
     )
 """
 # As Account.included, and rounded as measures.percentage_left.
@@ -52,39 +53,55 @@ _LOW_PERCENTAGE: Final = f"""
             sum(g.granted_micros - g.voided_micros) FILTER (WHERE g.kind = 'INCLUDED' AND NOT g.is_closed)
                 AS included_micros
         FROM page p JOIN ledger.grants g USING (customer_id, credit_type_id)
-        WHERE g.slot_id IS NULL AND ({IS_OPEN_GRANT}) AND g.effective_time <= $7
-            AND (g.expire_time IS NULL OR g.expire_time > $7)
+        WHERE g.slot_id IS NULL AND ({IS_OPEN_GRANT}) AND g.effective_time <= $8
+            AND (g.expire_time IS NULL OR g.expire_time > $8)
         GROUP BY p.customer_id
     )
     SELECT customer_id, NULL AS group_value FROM ended
     UNION SELECT customer_id, NULL FROM balances
-    WHERE included_micros > 0 AND remaining_micros * 100 * 1000000 <= $6::numeric * included_micros
+    WHERE included_micros > 0 AND remaining_micros * 100 * 1000000 <= $7::numeric * included_micros
 """
 # A pool's shortfall of all times, overage included, is no less than that of a usage period.
 _UNCOVERED: Final = f"""
     {_PAGE}
     SELECT customer_id, NULL AS group_value FROM ended
     UNION SELECT customer_id, NULL FROM page JOIN ledger.pools USING (customer_id, credit_type_id)
-    WHERE shortfall_micros >= $6
+    WHERE shortfall_micros >= $7
 """
 # Also grants that expire later: settling a pool makes it due when they are to be observed.
 _EXPIRING: Final = f"""
     {_PAGE}
     SELECT customer_id, NULL AS group_value FROM ended
     UNION SELECT g.customer_id, NULL FROM page JOIN ledger.grants g USING (customer_id, credit_type_id)
-    WHERE g.slot_id IS NULL AND NOT g.is_closed AND g.expire_time > $7
-        AND g.granted_micros - g.captured_micros - g.expired_micros - g.voided_micros >= $6
+    WHERE g.slot_id IS NULL AND NOT g.is_closed AND g.expire_time > $8
+        AND g.granted_micros - g.captured_micros - g.expired_micros - g.voided_micros >= $7
+"""
+# Slots that nobody has named have no rows: their seats have all that was granted to them.
+_LOW_SEAT: Final = f"""
+    {_PAGE}
+    SELECT customer_id, group_value FROM ended
+    UNION SELECT a.customer_id, a.seat_id
+    FROM page p JOIN ledger.subscriptions u USING (customer_id)
+    JOIN ledger.seat_assignments a USING (customer_id, subscription_id)
+    JOIN ledger.slots s USING (customer_id, credit_type_id, subscription_id, slot)
+    LEFT JOIN ledger.grants g ON g.customer_id = a.customer_id AND g.credit_type_id = p.credit_type_id
+        AND g.slot_id = a.subscription_id || '#' || a.slot AND ({IS_OPEN_GRANT})
+        AND g.effective_time <= $10 AND (g.expire_time IS NULL OR g.expire_time > $10)
+    WHERE u.seat_group_key = $8 AND ($9 = '' OR a.seat_id = $9)
+        AND a.start_time <= $10 AND (a.end_time IS NULL OR a.end_time > $10)
+    GROUP BY a.customer_id, a.seat_id
+    HAVING coalesce(sum(g.granted_micros - g.captured_micros - g.expired_micros - g.voided_micros), 0) <= $7
 """
 _HIGH: Final = f"""
     {_PAGE}
     SELECT customer_id, group_value FROM ended
     UNION SELECT s.customer_id, s.group_value FROM page p JOIN ledger.spends s USING (customer_id, credit_type_id)
-    WHERE s.group_key = $7 AND ($8 = '' OR s.group_value = $8) AND s.period_spent_micros + s.period_ahead_micros >= $6
+    WHERE s.group_key = $8 AND ($9 = '' OR s.group_value = $9) AND s.period_spent_micros + s.period_ahead_micros >= $7
 """
 
 
 class WatchSweeps:
-    """Sweeps of watches on every customer, in one transaction."""
+    """Sweeps of watches on every customer, and of those on each seat of one, in one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -95,7 +112,8 @@ class WatchSweeps:
             f"SELECT {prefixed('w', WATCH_COLUMNS)},"
             " CASE WHEN s.version = w.version THEN s.swept_to ELSE '' END AS swept_to"
             f" FROM {ACTIVE_WATCHES} w LEFT JOIN ledger.watch_sweeps s USING (alert_id)"
-            " WHERE w.customer_id IS NULL AND (s.version = w.version AND s.is_done) IS NOT TRUE"
+            f" WHERE (w.customer_id IS NULL OR w.kind = '{WatchKind.LOW_SEAT_BALANCE.value}')"
+            " AND (s.version = w.version AND s.is_done) IS NOT TRUE"
             " ORDER BY w.alert_id LIMIT 1"
         )
         return None if row is None else Sweep(watch_from_row(row), row["swept_to"])
@@ -103,7 +121,7 @@ class WatchSweeps:
     async def page(self, sweep: Sweep, *, at: datetime, customers_max: int) -> SweptPage:
         """Return what is to be observed of the next customers. at: the time of the balances."""
         watch = sweep.watch
-        of_page = (watch.credit_type_id, sweep.swept_to, customers_max)
+        of_page = (watch.credit_type_id, sweep.swept_to, customers_max, watch.customer_id)
         last = await self._connection.fetchval(
             f"SELECT max(customer_id) FROM ({_CUSTOMERS}) AS page", *of_page
         )
@@ -112,6 +130,9 @@ class WatchSweeps:
             case WatchKind.SPEND:
                 of_watch = (watch.threshold.micros, watch.group_key, watch.group_value)
                 rows = await self._connection.fetch(_HIGH, *about, *of_watch)
+            case WatchKind.LOW_SEAT_BALANCE:
+                of_watch = (watch.threshold.micros, watch.group_key, watch.group_value)
+                rows = await self._connection.fetch(_LOW_SEAT, *about, *of_watch, at)
             case WatchKind.LOW_PERCENTAGE:
                 rows = await self._connection.fetch(_LOW_PERCENTAGE, *about, watch.threshold.micros, at)
             case WatchKind.SHORTFALL | WatchKind.OVERAGE:

@@ -34,6 +34,8 @@ def a_request(alert_type: "pb.AlertType.ValueType", **fields: object) -> pb.Crea
         (pb.ALERT_TYPE_SHORTFALL, 1, 1, ledger_pb.WATCH_KIND_SHORTFALL),
         (pb.ALERT_TYPE_OVERAGE, 10 * CREDIT, 9 * CREDIT, ledger_pb.WATCH_KIND_OVERAGE),
         (pb.ALERT_TYPE_GRANT_EXPIRING, 50 * CREDIT, 47_500_000, ledger_pb.WATCH_KIND_GRANT_EXPIRING),
+        (pb.ALERT_TYPE_LOW_SEAT_BALANCE, 20 * CREDIT, 21 * CREDIT, ledger_pb.WATCH_KIND_LOW_SEAT_BALANCE),
+        (pb.ALERT_TYPE_LOW_SEAT_BALANCE, 0, CREDIT, ledger_pb.WATCH_KIND_LOW_SEAT_BALANCE),
     ],
 )
 async def test_the_ledger_watches_a_type_with_its_default_rearm_level(
@@ -45,13 +47,15 @@ async def test_the_ledger_watches_a_type_with_its_default_rearm_level(
     kind: "ledger_pb.WatchKind.ValueType",
 ) -> None:
     days = 7 if alert_type == pb.ALERT_TYPE_GRANT_EXPIRING else 0
-    request = a_request(alert_type, threshold_micros=threshold, expires_within_days=days)
+    key = "user_id" if alert_type == pb.ALERT_TYPE_LOW_SEAT_BALANCE else ""
+    request = a_request(alert_type, threshold_micros=threshold, expires_within_days=days, group_key=key)
     made = (await alert.CreateAlert(request)).alert
 
     (heard,) = ledger.told_of(ledger_pb.WatchThresholdRequest)
     assert (made.alert_type, made.threshold_micros, made.rearm_micros) == (alert_type, threshold, rearm)
     assert (heard.watch_kind, heard.threshold_micros, heard.rearm_micros) == (kind, threshold, rearm)
     assert made.expires_within_days == heard.within_days == days
+    assert made.group_key == heard.group_key == key
 
 
 @pytest.mark.parametrize(
@@ -91,6 +95,11 @@ async def test_a_field_that_a_type_does_not_use_is_refused(alert: AlertStub) -> 
                 group_value="ann",
             )
         )
+
+
+async def test_a_seat_alert_needs_the_key_of_the_seat_ids(alert: AlertStub) -> None:
+    with bad_fields("group_key"):
+        await alert.CreateAlert(a_request(pb.ALERT_TYPE_LOW_SEAT_BALANCE, group_value="ann"))
 
 
 async def test_an_updated_percentage_gets_its_default_rearm_level(

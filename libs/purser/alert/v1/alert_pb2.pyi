@@ -22,6 +22,7 @@ class AlertType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ALERT_TYPE_SHORTFALL: _ClassVar[AlertType]
     ALERT_TYPE_OVERAGE: _ClassVar[AlertType]
     ALERT_TYPE_GRANT_EXPIRING: _ClassVar[AlertType]
+    ALERT_TYPE_LOW_SEAT_BALANCE: _ClassVar[AlertType]
     ALERT_TYPE_INVOICE_TOTAL: _ClassVar[AlertType]
 
 class AlertState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -58,6 +59,7 @@ ALERT_TYPE_LOW_PERCENTAGE: AlertType
 ALERT_TYPE_SHORTFALL: AlertType
 ALERT_TYPE_OVERAGE: AlertType
 ALERT_TYPE_GRANT_EXPIRING: AlertType
+ALERT_TYPE_LOW_SEAT_BALANCE: AlertType
 ALERT_TYPE_INVOICE_TOTAL: AlertType
 ALERT_STATE_UNSPECIFIED: AlertState
 ALERT_STATE_EVALUATING: AlertState

@@ -88,6 +88,7 @@ class WatchKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WATCH_KIND_SHORTFALL: _ClassVar[WatchKind]
     WATCH_KIND_OVERAGE: _ClassVar[WatchKind]
     WATCH_KIND_GRANT_EXPIRING: _ClassVar[WatchKind]
+    WATCH_KIND_LOW_SEAT_BALANCE: _ClassVar[WatchKind]
 AGGREGATION_UNSPECIFIED: Aggregation
 AGGREGATION_COUNT: Aggregation
 AGGREGATION_SUM: Aggregation
@@ -134,6 +135,7 @@ WATCH_KIND_LOW_PERCENTAGE: WatchKind
 WATCH_KIND_SHORTFALL: WatchKind
 WATCH_KIND_OVERAGE: WatchKind
 WATCH_KIND_GRANT_EXPIRING: WatchKind
+WATCH_KIND_LOW_SEAT_BALANCE: WatchKind
 
 class ApplyCustomerRequest(_message.Message):
     __slots__ = ("request_id", "customer_id", "version", "aliases", "is_suspended")

@@ -48,7 +48,9 @@ def observe(
             key = (watch.alert_id, group_value)
             before = account.watch_states.get(key)
             is_new = before is None or before.version != watch.version
-            in_alarm = watch.is_in_alarm(value, before=before is not None and not is_new and before.in_alarm)
+            in_alarm = not watch.confirms_with(group_value) and watch.is_in_alarm(
+                value, before=before is not None and not is_new and before.in_alarm
+            )
             if before is None and not in_alarm and is_one_of_many(watch, group_value):
                 continue
             if before is None or is_new or before.in_alarm != in_alarm:

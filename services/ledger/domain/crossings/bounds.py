@@ -11,12 +11,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.grant import Grant, GrantId
+from services.ledger.domain.credits.grant import Grant, GrantId, SlotId
+from services.ledger.domain.credits.seats import SeatName
 from services.ledger.domain.crossings.measures import (
+    changed_slots,
     expires_soon,
     is_one_of_many,
     left,
+    left_of_seat,
     percentage_left,
+    seats_of,
     spent,
     uncovered,
 )
@@ -44,6 +48,14 @@ class _GrantBounds(NamedTuple):
     bounds: Bounds
 
 
+class _SlotOccupants(NamedTuple):
+    """The seat ids of a slot over `[start, end)`."""
+
+    start: datetime
+    end: datetime
+    names: frozenset[SeatName]
+
+
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _EVERYTHING: Final = Bounds(-_FAR, _FAR)
 _NOTHING: Final = Bounds(_FAR, -_FAR)
@@ -68,16 +80,16 @@ class WatchBounds:
         }
         self._expiring = [one for one in watches if one.kind is WatchKind.GRANT_EXPIRING]
         self._expiring_within = max((one.within for one in self._expiring), default=timedelta(0))
+        self._seats = [one for one in watches if one.kind is WatchKind.LOW_SEAT_BALANCE]
+        self._of_slot: dict[SlotId, _SlotOccupants] = {}
+        self._of_seat: dict[SeatName, Bounds] = {}
         self._of_grant: dict[GrantId, _GrantBounds] = {}
         self._spends: dict[str, list[Watch]] = defaultdict(list)
         for watch in watches:
             if watch.kind is WatchKind.SPEND:
                 self._spends[watch.group_key].append(watch)
-        # A watch on each value or grant of one customer is confirmed to Alert once.
         self._is_unconfirmed = any(
-            watch.customer_id is not None and not watch.group_value and _bounds(watch, "", states) is _NOTHING
-            for watch in watches
-            if watch.kind in (WatchKind.SPEND, WatchKind.GRANT_EXPIRING)
+            watch.confirms_with("") and _bounds(watch, "", states) is _NOTHING for watch in watches
         )
         # Of values without a state, which no watch names; and of the others, as they are asked for.
         self._of_key = {
@@ -107,6 +119,8 @@ class WatchBounds:
                 return False
         if self._expiring and not self._hold_of_grants(account, at):
             return False
+        if self._seats and not self._hold_of_seats(account, at):
+            return False
         if self._spends:
             for one in spenders:
                 if one[0] in self._spends:
@@ -129,6 +143,32 @@ class WatchBounds:
             if not kept.bounds.hold(left(grant).micros):
                 return False
         return True
+
+    def _hold_of_seats(self, account: Account, at: datetime) -> bool:
+        """Whether nothing has crossed that is left of the seats whose grants have changed."""
+        for name in (
+            one for slot_id in changed_slots(account) for one in self._seats_in(account, slot_id, at)
+        ):
+            bounds = self._of_seat.get(name)
+            if bounds is None:
+                watching = (one for one in self._seats if one.watches_value(*name))
+                bounds = self._of_seat[name] = _within(watching, name[1], self.states)
+            seat = left_of_seat(account, name, at)
+            if seat is not None and not bounds.hold(seat.micros):
+                return False
+        return True
+
+    def _seats_in(self, account: Account, slot_id: SlotId, at: datetime) -> frozenset[SeatName]:
+        """Return who occupies a slot. It is looked up once among the seats of the account, which may be many."""
+        kept = self._of_slot.get(slot_id)
+        if kept is None or not kept.start <= at < kept.end:
+            names = frozenset(seats_of(account, at, slot_ids=(slot_id,)))
+            spans = (one for spans in account.seats.values() for one in spans if one.slot_id == slot_id)
+            turns = (turn for one in spans for turn in (one.start_time, one.end_time) if turn is not None)
+            kept = _SlotOccupants(at, min((turn for turn in turns if turn > at), default=_NEVER), names)
+            if names:
+                self._of_slot[slot_id] = kept
+        return kept.names
 
     def _bounds_of_grant(self, grant: Grant, expire_time: datetime, at: datetime) -> "_GrantBounds":
         watching = [one for one in self._expiring if expires_soon(grant, one, at)]

@@ -9,7 +9,8 @@ from datetime import datetime
 
 from meshkit.quantity import Credits, ceil_div
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.grant import Grant, GrantId
+from services.ledger.domain.credits.grant import Grant, GrantId, SlotId
+from services.ledger.domain.credits.seats import SeatName, Slot
 from services.ledger.domain.crossings.watch import PERCENT, Watch, WatchKind
 from services.ledger.domain.gate.overage import captured_in
 from services.ledger.domain.gate.shortfall import SHORTFALL
@@ -29,6 +30,8 @@ def values_of(
 
     anchor, spenders: see alarm.observe.
     """
+    if watch.confirms_with(""):
+        yield "", Credits(0)
     match watch.kind:
         case WatchKind.LOW_BALANCE:
             if (watch.alert_id, "") in account.watch_states or account.was_granted(at):
@@ -42,8 +45,6 @@ def values_of(
             if percentage is not None:
                 yield "", percentage
         case WatchKind.SPEND:
-            if watch.customer_id is not None and not watch.group_value:
-                yield "", Credits(0)  # for no value: confirms to Alert that the watch is in place
             known = account.spends if spenders is None else spenders
             for group_value in sorted(_watched_values(watch, known)):
                 spend = account.spends.get((watch.group_key, group_value), Spend())
@@ -51,9 +52,14 @@ def values_of(
         case WatchKind.SHORTFALL | WatchKind.OVERAGE:
             yield "", uncovered(account, watch.kind, at=at, anchor=anchor)
         case WatchKind.GRANT_EXPIRING:
-            if watch.customer_id is not None:
-                yield "", Credits(0)
             yield from _expiring_grants(account, watch, at)
+        case WatchKind.LOW_SEAT_BALANCE:
+            slot_ids = None if spenders is None else changed_slots(account)
+            for group_key, seat_id in sorted(seats_of(account, at, slot_ids=slot_ids)):
+                if watch.watches_value(group_key, seat_id):
+                    seat = left_of_seat(account, (group_key, seat_id), at)
+                    if seat is not None:
+                        yield seat_id, seat
 
 
 def percentage_left(account: Account, at: datetime) -> Credits | None:
@@ -97,6 +103,44 @@ def expires_soon(grant: Grant, watch: Watch, at: datetime) -> bool:
 def left(grant: Grant) -> Credits:
     """Return what is left of a grant, open holds included."""
     return Credits(0) if grant.is_closed else grant.remaining
+
+
+def seats_of(account: Account, at: datetime, *, slot_ids: Collection[SlotId] | None = None) -> set[SeatName]:
+    """Return the seat ids of an account that occupy a slot. slot_ids: one of these; None: any."""
+    return {
+        (rule.seats.group_key, seat_id)
+        for rule in account.seat_rules
+        for (subscription_id, seat_id), spans in account.seats.items()
+        if subscription_id == rule.subscription_id
+        for one in spans
+        if one.is_in_force(at) and (slot_ids is None or one.slot_id in slot_ids)
+    }
+
+
+def changed_slots(account: Account) -> set[SlotId]:
+    """Return the slots whose grants have changed since the account was saved."""
+    slots = (account.grants[grant_id].slot_id for grant_id in account.changed_grants)
+    return {slot_id for slot_id in slots if slot_id is not None}
+
+
+def left_of_seat(account: Account, name: SeatName, at: datetime) -> Credits | None:
+    """Return what is left in the active grants of a seat's slots; None: it has no slot, or they have no grant yet."""
+    group_key, seat_id = name
+    slot_ids = {
+        one.slot_id
+        for rule in account.seat_rules
+        if rule.seats.group_key == group_key
+        for one in account.seats.get((rule.subscription_id, seat_id), ())
+        if one.is_in_force(at)
+    }
+    grants = [
+        account.grants[grant_id]
+        for slot_id in slot_ids
+        for grant_id in account.slots.get(slot_id, Slot()).grant_ids
+    ]
+    if not any(grant.effective_time <= at for grant in grants):
+        return None
+    return Credits(sum(left(grant).micros for grant in grants if grant.is_active(at)))
 
 
 def _expiring_grants(account: Account, watch: Watch, at: datetime) -> Iterator[tuple[str, Credits]]:

@@ -20,6 +20,7 @@ class WatchKind(Enum):
     SHORTFALL = "SHORTFALL"
     OVERAGE = "OVERAGE"
     GRANT_EXPIRING = "GRANT_EXPIRING"
+    LOW_SEAT_BALANCE = "LOW_SEAT_BALANCE"
 
 
 # What remains in the pool, in credits. Crossings of a LOW_BALANCE go to Alert, those of a TOP_UP_LEVEL to Contract.
@@ -30,7 +31,9 @@ OF_GRANTS: Final = OF_BALANCE | {WatchKind.GRANT_EXPIRING}
 # What begins again at 0 with the usage period.
 OF_PERIOD: Final = frozenset({WatchKind.SPEND, WatchKind.SHORTFALL, WatchKind.OVERAGE})
 # In alarm at or below the threshold; the others at or above it.
-LOW: Final = OF_BALANCE
+LOW: Final = OF_BALANCE | {WatchKind.LOW_SEAT_BALANCE}
+# With an empty group_value, they observe each value, grant or seat. On one customer, that is confirmed to Alert once.
+OF_MANY: Final = frozenset({WatchKind.SPEND, WatchKind.GRANT_EXPIRING, WatchKind.LOW_SEAT_BALANCE})
 PERCENT: Final = 1_000_000  # one percent, as threshold and value of a LOW_PERCENTAGE
 
 
@@ -40,8 +43,8 @@ class Watch:
 
     alert_id: of a TOP_UP_LEVEL, which is always for one customer, the automatic top-up. threshold, rearm: of a
     LOW_PERCENTAGE, millionths of a percent. rearm: the level on the side of OK beyond which an alarm ends; equal to the
-    threshold: it ends as it began. group_key and group_value: for SPEND only; an empty group_value watches each value
-    separately. within: of a GRANT_EXPIRING, how long before its expiry a grant is watched.
+    threshold: it ends as it began. group_key and group_value: for SPEND and LOW_SEAT_BALANCE; an empty group_value
+    watches each value separately. within: of a GRANT_EXPIRING, how long before its expiry a grant is watched.
     """
 
     alert_id: str
@@ -54,6 +57,10 @@ class Watch:
     group_key: str
     group_value: str
     within: timedelta = timedelta(0)
+
+    def confirms_with(self, group_value: str) -> bool:
+        """Whether an observation of this group value only says that the watch is in place."""
+        return self.customer_id is not None and self.kind in OF_MANY and not (self.group_value or group_value)
 
     def is_crossed(self, value: Credits) -> bool:
         """A low value: at or below the threshold. A high one: at or above it.

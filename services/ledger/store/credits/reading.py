@@ -120,7 +120,8 @@ async def read_accounts(
     partial = {key for key in keys if selections[key].only_grants is not None and key not in due}
     grants = dict(await read_grants(connection, selections, keys, partial, at=at))
     holds = await _holds(connection, selections, due, at)
-    seats = await _seats(connection, selections, pools, holds, at)
+    watches = await _watches(connection, *columns)
+    seats = await _seats(connection, selections, pools, holds, watches, at)
     for key, read in seats.items():
         found = grants.get(key, {})
         drawn = {draw.grant_id for hold in holds.get(key, ()) for draw in hold.draws} - found.keys()
@@ -129,7 +130,6 @@ async def read_accounts(
         )
         grants[key] = {**found, **of_slots}
     due_slots = {key for key, read in seats.items() if read.progress}
-    watches = await _watches(connection, *columns)
     states = await _watch_states(connection, keys) if any(watches.values()) else {}
     granted = await _with_grants(connection, _unobserved_balances(grants, watches, states, at), at)
     # While the pool's lock was waited for, the first contract may have come.
@@ -208,6 +208,7 @@ async def _seats(
     selections: Mapping[PoolKey, AccountSelection],
     pools: Mapping[PoolKey, Any],
     holds: Mapping[PoolKey, Sequence[Hold]],
+    watches: Mapping[PoolKey, tuple[Watch, ...]],
     at: datetime,
 ) -> dict[PoolKey, SeatsRead]:
     """Return what is needed of the named seats of these pools: those of the selections and of the selected holds."""
@@ -229,6 +230,7 @@ async def _seats(
                 for name in hold.group_values.items()
             },
             slot_ids=selections[key].slot_ids,
+            watches_seats=any(one.kind is WatchKind.LOW_SEAT_BALANCE for one in watches.get(key, ())),
             settles=selections[key].settles,
             at=at,
         )

@@ -77,11 +77,13 @@ async def read_seats(
     *,
     names: Collection[SeatName],
     slot_ids: Collection[SlotId],
+    watches_seats: bool,
     settles: bool,
     at: datetime,
 ) -> SeatsRead:
     """Return the slots of these seats, and these slots. names: group values, of which some may be seat ids.
 
+    watches_seats: what seats have is observed, so the seats of these slots are read, too.
     settles: also what can fall due in them, even if their next_due_time is not reached.
     """
     read = SeatsRead(rules)
@@ -91,6 +93,8 @@ async def read_seats(
         for group_key, value in names
         if group_key == rule.seats.group_key
     }
+    if watches_seats and slot_ids:
+        asked |= dict.fromkeys(await _occupants(connection, key, slot_ids, at=at))
     if asked:
         read.seats = await _assignments(connection, key, list(asked), since=at - SEATS_LOOK_BACK)
     wanted = {one.slot_id for spans in read.seats.values() for one in spans} | set(slot_ids)
@@ -144,6 +148,22 @@ def _progress(
                 latest=None,
             )
     return found
+
+
+async def _occupants(
+    connection: Connection, key: PoolKey, slot_ids: Collection[SlotId], *, at: datetime
+) -> list[SeatKey]:
+    """Return the seats that occupy these slots at `at`."""
+    rows = await connection.fetch(
+        "SELECT a.subscription_id, a.seat_id FROM unnest($2::text[], $3::bigint[]) AS q (subscription_id, slot)"
+        " JOIN ledger.seat_assignments a USING (subscription_id, slot)"
+        " WHERE a.customer_id = $1 AND a.start_time <= $4 AND (a.end_time IS NULL OR a.end_time > $4)",
+        key[0],
+        [subscription_of(one) for one in slot_ids],
+        [number_of(one) for one in slot_ids],
+        at,
+    )
+    return [(row["subscription_id"], row["seat_id"]) for row in rows]
 
 
 async def _assignments(

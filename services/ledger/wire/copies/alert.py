@@ -23,6 +23,7 @@ _WATCH_KINDS: Final[Mapping[int, WatchKind]] = {
     pb.WATCH_KIND_SHORTFALL: WatchKind.SHORTFALL,
     pb.WATCH_KIND_OVERAGE: WatchKind.OVERAGE,
     pb.WATCH_KIND_GRANT_EXPIRING: WatchKind.GRANT_EXPIRING,
+    pb.WATCH_KIND_LOW_SEAT_BALANCE: WatchKind.LOW_SEAT_BALANCE,
 }
 
 
@@ -30,7 +31,7 @@ def watch_from_wire(request: pb.WatchThresholdRequest) -> WatchUpdate:
     fields = Fields()
     fields.request_id(request.request_id)
     kind = fields.choice("watch_kind", request.watch_kind, _WATCH_KINDS)
-    is_spend = kind is WatchKind.SPEND
+    has_key = kind in (WatchKind.SPEND, WatchKind.LOW_SEAT_BALANCE)
     threshold = Credits(fields.micros("threshold_micros", request.threshold_micros))
     update = WatchUpdate(
         watch=Watch(
@@ -41,7 +42,7 @@ def watch_from_wire(request: pb.WatchThresholdRequest) -> WatchUpdate:
             credit_type_id=CreditTypeId(fields.text("credit_type_id", request.credit_type_id)),
             threshold=threshold,
             rearm=_rearm(fields, request, kind, threshold),
-            group_key=fields.text("group_key", request.group_key, required=is_spend),
+            group_key=fields.text("group_key", request.group_key, required=has_key),
             group_value=fields.text("group_value", request.group_value, required=False),
             within=_within(fields, request, kind),
         ),
