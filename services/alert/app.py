@@ -109,7 +109,6 @@ async def open_service(
         replayer = await service.start(Replayer(store=store, courier=worker, wall=wall, ids=ids))
         crossings = Crossings(store=store, courier=couriers, clock=clock, wall=wall, ids=ids)
         invoices = await service.start(InvoiceTotals(store=store, crossings=crossings, courier=couriers))
-        couriers.add(invoices)
         service.start_periodic(
             PeriodicTask("quiet_periods", lambda: crossings.run_due(clock.now()), QUIET_SECONDS),
             PeriodicTask("fail", replayer.fail_left, FAIL_SECONDS),
@@ -119,7 +118,7 @@ async def open_service(
         operations = Operations(
             alerts=Alerts(store=store, relay=relay, invoices=invoices, clock=clock, ids=ids),
             crossings=crossings,
-            events=Events(store=store, courier=couriers, wall=wall, ids=ids),
+            events=Events(store=store, courier=couriers, invoices=invoices, wall=wall, ids=ids),
             feed=feed,
             deliveries=Deliveries(store=store, courier=worker, wall=wall),
             endpoints=Endpoints(

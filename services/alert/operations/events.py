@@ -5,16 +5,20 @@ from meshkit.clock import Clock
 from meshkit.ids import Ids
 from services.alert.domain.commands import PublishEvent
 from services.alert.domain.event import EventReceipt
+from services.alert.domain.invoice_total import INVOICE_EVENTS
 from services.alert.operations.notifying import notify
 from services.alert.operations.ports import Courier
 from services.alert.store import PostgresStore
 
 
 class Events:
-    """Accepts what Contract publishes. wall: dates deliveries."""
+    """Accepts what Contract publishes. invoices: watches those. wall: dates deliveries."""
 
-    def __init__(self, *, store: PostgresStore, courier: Courier, wall: Clock, ids: Ids) -> None:
+    def __init__(
+        self, *, store: PostgresStore, courier: Courier, invoices: Courier, wall: Clock, ids: Ids
+    ) -> None:
         self._store = store
+        self._invoices = invoices
         self._courier = courier
         self._wall = wall
         self._ids = ids
@@ -30,4 +34,6 @@ class Events:
                 await notify(tx, event, at=self._wall.now(), ids=self._ids)
             await tx.responses.store(command, receipt)
         self._courier.wake()
+        if event.event_type in INVOICE_EVENTS:
+            self._invoices.wake()
         return receipt

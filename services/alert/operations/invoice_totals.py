@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 class InvoiceTotals:
-    """Works when it is woken, and every second. courier: posts what has become due."""
+    """Works when it is woken by what concerns invoices, and every second. courier: posts what has become due."""
 
     def __init__(
         self, *, store: PostgresStore, crossings: Crossings, courier: Courier, events_max: int = EVENTS_MAX

@@ -262,7 +262,7 @@ async def test_what_a_replica_stored_before_it_was_killed_is_posted_and_listed_b
     wall = SystemClock()
     store = PostgresStore(engine, wall=wall, ids=Ids(wall), keyring=a_keyring())
     # It commits, and is killed before it wakes its worker or anybody reads.
-    events = Events(store=store, courier=Courier(), wall=wall, ids=Ids(wall))
+    events = Events(store=store, courier=Courier(), invoices=Courier(), wall=wall, ids=Ids(wall))
     occurrence = Occurrence(
         event_id=EventId("ntc_1"),
         event_type=EventType.TOP_UP_PAID,

@@ -47,7 +47,7 @@ class Service:
     def __init__(self, store: PostgresStore, wall: ManualClock) -> None:
         self.store, self.wall, self.ids = store, wall, Ids(wall)
         self.courier = Courier()
-        self.events = Events(store=store, courier=self.courier, wall=wall, ids=self.ids)
+        self.events = Events(store=store, courier=self.courier, invoices=Courier(), wall=wall, ids=self.ids)
         self.endpoints = Endpoints(
             store=store,
             targets=CheckedTargets(SystemResolver(), allow_private=True),
