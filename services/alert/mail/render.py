@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from meshkit.errors import error_text
 from services.alert.domain.event_text import decimal_text, money_text, readable_fields
 
 SUBJECT_LENGTH_MAX: Final = 200
@@ -34,15 +35,15 @@ class RenderedMail:
 def render_mail(payload: str) -> RenderedMail:
     """Return the mail about an event with this payload.
 
-    An event of an earlier version may lack a field that its words need: then it gets the words for any event.
+    An event of another version may lack a field that its words need: then it gets the words for any event.
     """
     event = json.loads(payload)
     words = event["type"].partition(".")[0]
     if words in _WORDS:
         try:
             return _render(event, words)
-        except UndefinedError as error:
-            log.warning("mail_words_unfit", event_id=event.get("event_id"), error=str(error))
+        except Exception as error:  # a mail in plain words is better than none
+            log.warning("mail_words_unfit", event_id=event.get("event_id"), error=error_text(error))
     return _render(event, _ANY)
 
 

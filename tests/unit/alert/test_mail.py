@@ -199,13 +199,15 @@ def test_a_failed_charge_is_explained() -> None:
 
 
 def test_an_event_that_lacks_a_field_gets_the_words_for_any_event() -> None:
-    example = example_of("invoice.paid")
-    del example["data"]["due"]
+    for due in ({}, {"due": None}, {"due": {"currency_code": "USD"}}):
+        example = example_of("invoice.paid")
+        del example["data"]["due"]
+        example["data"] |= due
 
-    mail = render_mail(json.dumps(example))
+        mail = render_mail(json.dumps(example))
 
-    assert mail.subject == "invoice.paid"
-    assert "Number: 000002" in mail.text
+        assert mail.subject == "invoice.paid"
+        assert "Number: 000002" in mail.text
 
 
 def test_an_unknown_type_gets_the_words_for_any_event() -> None:
