@@ -25,7 +25,7 @@ class DenialReason(StrEnum):
 class ReachedCap:
     """The spend cap that denied a call. used: what is spent in its window, and held.
 
-    It caps a group value, or a product, or (all three empty) the whole customer. owner: "VENDOR" or "CUSTOMER".
+    It caps a group value, a product, a group or (all empty) the whole customer. owner: "VENDOR" or "CUSTOMER".
     reset_time: when it counts from 0 again; of a rolling window, when the oldest spend leaves it.
     """
 
@@ -36,6 +36,7 @@ class ReachedCap:
     used: Credits
     reset_time: datetime
     product: str = ""
+    cap_group_id: str = ""
     owner: str = "VENDOR"
 
 

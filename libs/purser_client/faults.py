@@ -62,7 +62,9 @@ def _text_of_cap(denial: Denial) -> str:
     cap = denial.reached_cap
     if cap is None:
         return ""
-    subject = f"{cap.group_key} {cap.group_value!r}" if cap.group_key else cap.product or "the customer"
+    subject = cap.product or cap.cap_group_id or "the customer"
+    if cap.group_key:
+        subject = f"{cap.group_key} {cap.group_value!r}"
     return (
         f"; {subject} has used {text_of(cap.used)} of {text_of(cap.limit)} credits,"
         f" and can go on at {cap.reset_time.isoformat()}"

@@ -175,6 +175,7 @@ def _reached_cap_from_wire(
         used=Credits(cap.used_micros),
         reset_time=time_from_wire(cap.window_end_time),
         product=cap.product_id,
+        cap_group_id=cap.cap_group_id,
         owner=pb.CapOwner.Name(cap.owner).removeprefix("CAP_OWNER_") if cap.owner else "VENDOR",
     )
 

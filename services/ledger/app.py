@@ -32,6 +32,7 @@ from services.ledger.operations.credits.refunds import Refunds
 from services.ledger.operations.credits.reports import Reports
 from services.ledger.operations.credits.seat_balances import SeatBalances
 from services.ledger.operations.credits.settlement import Settlement
+from services.ledger.operations.gate.cap_groups import CapGroups
 from services.ledger.operations.gate.caps import SpendCaps
 from services.ledger.operations.gate.concurrency_caps import ConcurrencyCaps
 from services.ledger.operations.gate.explanations import Explanations
@@ -190,6 +191,7 @@ def _operations(
         grants=Grants(store=store, clock=clock, ids=ids, relay=relay),
         refunds=Refunds(store=store, clock=clock, ids=ids, relay=relay),
         caps=SpendCaps(store=store, clock=clock, ids=ids),
+        cap_groups=CapGroups(store=store, clock=clock, ids=ids),
         concurrency_caps=ConcurrencyCaps(store=store, clock=clock, ids=ids),
         shadows=Shadows(store=store, clock=clock),
         corrections=Corrections(store=store, clock=clock, ids=ids, relay=relay),

@@ -637,8 +637,16 @@ async def test_what_remains_in_the_other_grants_is_added_up_by_the_pools_index(r
     assert await _reads(recording) == {"grants_open_by_slot_idx"}
 
 
+GROUPS = (
+    "INSERT INTO ledger.cap_groups SELECT customer_id, 'cgr_1', 'Support', 'user_id', '2025-06-01'"
+    " FROM ledger.customers LIMIT 500",
+    "INSERT INTO ledger.cap_group_values SELECT customer_id, 'user_id', 'user_' || n, 'cgr_1'"
+    " FROM ledger.cap_groups, generate_series(1, 20) n",
+)
+
+
 async def test_verifying_one_customer_reads_no_rows_of_others(recording: Recording) -> None:
-    for statement in (*MORE_CUSTOMERS, *NAMED_SEATS, *DEBTS, "ANALYZE"):
+    for statement in (*MORE_CUSTOMERS, *NAMED_SEATS, *DEBTS, *GROUPS, "ANALYZE"):
         await recording.execute(statement)
     recording.asked.clear()
 

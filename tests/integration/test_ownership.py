@@ -86,6 +86,7 @@ UNKNOWN = {
     "alert_id": "alr_00000000000000000000000000",
     "grant_id": "grt_00000000000000000000000000",
     "spend_cap_id": "cap_00000000000000000000000000",
+    "cap_group_id": "cgr_00000000000000000000000000",
     "concurrency_cap_id": "ccp_00000000000000000000000000",
     "plan_change_id": "pch_00000000000000000000000000",
     "seat_change_id": "chg_00000000000000000000000000",
@@ -144,6 +145,11 @@ async def things_of(acme: Acme, customer_id: str, signed: contract.Contract) -> 
             window=admin.CAP_WINDOW_BILLING_PERIOD,
         )
     )
+    grouped = await stubs.ledger_admin.SetCapGroup(
+        admin.SetCapGroupRequest(
+            request_id=f"group-{number}", customer=customer_id, name="a group", group_key="user_id"
+        )
+    )
     busy = await stubs.ledger_admin.SetConcurrencyCap(
         admin.SetConcurrencyCapRequest(
             request_id=f"busy-{number}",
@@ -196,6 +202,7 @@ async def things_of(acme: Acme, customer_id: str, signed: contract.Contract) -> 
         "alert_id": watched.alert.alert_id,
         "grant_id": grants.grants[0].grant_id,
         "spend_cap_id": capped.spend_cap.spend_cap_id,
+        "cap_group_id": grouped.cap_group.cap_group_id,
         "concurrency_cap_id": busy.concurrency_cap.concurrency_cap_id,
         "plan_change_id": changed.plan_change.plan_change_id,
         "seat_change_id": scheduled.seat_change.seat_change_id,
@@ -305,6 +312,7 @@ def request_of(rpc: Rpc, things: Mapping[str, str], world: World, number: int) -
         )
     if rpc.name in ("SetSpendCap", "SetOwnSpendCap"):
         request.ClearField("product_id")  # another scope's
+        request.ClearField("cap_group_id")
     if rpc.name == "GetDecision":
         request = ledger.GetDecisionRequest(customer=things["customer"], hold_id=things["hold_id"])
     return request

@@ -826,6 +826,9 @@ async def fill_ledger(ask: Ask) -> None:
     week = {"scope": "CAP_SCOPE_CUSTOMER", "window": "CAP_WINDOW_WEEK"}
     own = await ask("SetOwnSpendCap", **pool, **week, limit_micros=str(800 * CREDIT))
     await ask("RemoveOwnSpendCap", customer="acme", spend_cap_id=own["spend_cap"]["spend_cap_id"])
+    group = {"customer": "acme", "group_key": "user_id", "name": "Support"}
+    made = await ask("SetCapGroup", **group, group_values=["bob", "cid"])
+    await ask("RemoveCapGroup", customer="acme", cap_group_id=made["cap_group"]["cap_group_id"])
     await ask("SetTimeZone", customer="acme", time_zone="Europe/Berlin")
     busy = await ask("SetConcurrencyCap", **pool, group_key="user_id", group_value="bob", holds_max=2)
     await ask("SetConcurrencyCap", **pool, holds_max=100)

@@ -355,6 +355,18 @@ class RunningLedger:
         answer = await self.own.SetOwnSpendCap(own_pb.SetOwnSpendCapRequest(**(asked | more)))  # type: ignore[arg-type]
         return answer.spend_cap
 
+    async def set_group(self, name: str, *users: str, **more: object) -> apb.CapGroup:
+        """Make a group of users of acme; `more` overrides fields."""
+        asked: dict[str, object] = {
+            "request_id": self.request_id(),
+            "customer": "acme",
+            "name": name,
+            "group_key": "user_id",
+            "group_values": users,
+        }
+        answer = await self.admin.SetCapGroup(apb.SetCapGroupRequest(**(asked | more)))  # type: ignore[arg-type]
+        return answer.cap_group
+
     async def set_time_zone(self, time_zone: str) -> None:
         request = apb.SetTimeZoneRequest(request_id=self.request_id(), customer="acme", time_zone=time_zone)
         await self.admin.SetTimeZone(request)

@@ -305,6 +305,42 @@ class GroupKeyUnknown(FailedPrecondition):
         )
 
 
+class CapGroupNotFound(NotFound):
+    reason = "CAP_GROUP_NOT_FOUND"
+
+    def __init__(self, *, cap_group_id: str) -> None:
+        super().__init__(f"the customer has no group {cap_group_id!r}", cap_group_id=cap_group_id)
+
+
+class CapGroupInUse(FailedPrecondition):
+    reason = "CAP_GROUP_IN_USE"
+
+    def __init__(self, *, cap_group_id: str) -> None:
+        super().__init__(f"caps limit group {cap_group_id}; remove them first", cap_group_id=cap_group_id)
+
+
+class GroupKeyFixed(FailedPrecondition):
+    reason = "GROUP_KEY_FIXED"
+
+    def __init__(self, *, cap_group_id: str, group_key: str) -> None:
+        super().__init__(
+            f"group {cap_group_id} has values of {group_key}, and never of another key",
+            cap_group_id=cap_group_id,
+            group_key=group_key,
+        )
+
+
+class ValueInOtherGroup(FailedPrecondition):
+    reason = "VALUE_IN_OTHER_GROUP"
+
+    def __init__(self, *, group_value: str, cap_group_id: str) -> None:
+        super().__init__(
+            f"{group_value!r} is in group {cap_group_id}; a value is in one group at most",
+            group_value=group_value,
+            cap_group_id=cap_group_id,
+        )
+
+
 def property_problem(problem: PropertyProblem) -> InvalidFields:
     """Return the error for a property by which a call of the gate cannot be priced."""
     return InvalidFields([FieldViolation(f"properties[{problem.property_name}]", problem.problem.value)])

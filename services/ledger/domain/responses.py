@@ -6,6 +6,7 @@ from services.ledger.domain.credits.grant import Grant
 from services.ledger.domain.credits.plan_change import PlanChanged
 from services.ledger.domain.credits.refund import GrantRefunded, RefundReversed
 from services.ledger.domain.credits.seat_void import SeatChangeVoided
+from services.ledger.domain.gate.cap_group import CapGroupRemoval, CustomerCapGroup
 from services.ledger.domain.gate.decision import (
     Authorized,
     AuthorizedInShadow,
@@ -56,6 +57,8 @@ Response = (
     | CustomerSpendCap
     | SpendCapRemoval
     | CustomerTimeZone
+    | CustomerCapGroup
+    | CapGroupRemoval
     | CustomerConcurrencyCap
     | ConcurrencyCapRemoval
     | ShadowMode

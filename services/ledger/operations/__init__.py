@@ -9,6 +9,7 @@ from services.ledger.operations.credits.grants import Grants
 from services.ledger.operations.credits.refunds import Refunds
 from services.ledger.operations.credits.reports import Reports
 from services.ledger.operations.credits.seat_balances import SeatBalances
+from services.ledger.operations.gate.cap_groups import CapGroups
 from services.ledger.operations.gate.caps import SpendCaps
 from services.ledger.operations.gate.concurrency_caps import ConcurrencyCaps
 from services.ledger.operations.gate.explanations import Explanations
@@ -38,6 +39,7 @@ class Operations:
     grants: Grants
     refunds: Refunds
     caps: SpendCaps
+    cap_groups: CapGroups
     concurrency_caps: ConcurrencyCaps
     shadows: Shadows
     intake: Intake

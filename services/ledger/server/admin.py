@@ -10,7 +10,7 @@ from purser.ledger.v1 import ledger_admin_pb2_grpc
 from services.ledger.operations import Operations
 from services.ledger.wire.copies import repairs
 from services.ledger.wire.credits import grants, refunds, reports
-from services.ledger.wire.gate import caps, concurrency_caps, shadow
+from services.ledger.wire.gate import cap_groups, caps, concurrency_caps, shadow
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["LedgerAdminService"].full_name
 
@@ -49,6 +49,30 @@ class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
         command = caps.set_from_wire(request)
         cap = await self._do.caps.set(command)
         return caps.set_to_wire(cap)
+
+    async def SetCapGroup(self, request: pb.SetCapGroupRequest, context: Context) -> pb.SetCapGroupResponse:
+        command = cap_groups.set_from_wire(request)
+        group = await self._do.cap_groups.set(command)
+        return cap_groups.set_to_wire(group)
+
+    async def RemoveCapGroup(
+        self, request: pb.RemoveCapGroupRequest, context: Context
+    ) -> pb.RemoveCapGroupResponse:
+        command = cap_groups.remove_from_wire(request)
+        await self._do.cap_groups.remove(command)
+        return pb.RemoveCapGroupResponse()
+
+    async def GetCapGroup(self, request: pb.GetCapGroupRequest, context: Context) -> pb.GetCapGroupResponse:
+        customer, cap_group_id = cap_groups.get_from_wire(request)
+        group, values = await self._do.cap_groups.get(customer, cap_group_id)
+        return cap_groups.get_to_wire(group, values)
+
+    async def ListCapGroups(
+        self, request: pb.ListCapGroupsRequest, context: Context
+    ) -> pb.ListCapGroupsResponse:
+        customer, page = cap_groups.list_from_wire(request)
+        rows = await self._do.cap_groups.list(customer, page)
+        return cap_groups.list_to_wire(rows, page, customer)
 
     async def SetTimeZone(self, request: pb.SetTimeZoneRequest, context: Context) -> pb.SetTimeZoneResponse:
         command = caps.zone_from_wire(request)

@@ -40,6 +40,7 @@ from services.ledger.store.credits.slots import due_slots
 from services.ledger.store.credits.snapshot import read_snapshot
 from services.ledger.store.credits.verification import verify
 from services.ledger.store.credits.writing import write_changes, write_extras
+from services.ledger.store.gate.cap_groups import CapGroups
 from services.ledger.store.gate.caps import Caps
 from services.ledger.store.gate.concurrency_caps import ConcurrencyCaps
 from services.ledger.store.gate.recounts import Recounts
@@ -94,6 +95,7 @@ class Transaction:
         self.caps = Caps(connection)
         self.concurrency_caps = ConcurrencyCaps(connection)
         self.recounts = Recounts(connection)
+        self.cap_groups = CapGroups(connection)
         self.shadows = Shadows(connection)
         self.reports = Reports(connection)
         self.retention = Retention(connection)

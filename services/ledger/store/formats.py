@@ -11,6 +11,7 @@ from services.ledger.domain.credits.refund import GrantRefunded, RefundReversed
 from services.ledger.domain.credits.schedule import Edition, Rollover
 from services.ledger.domain.credits.seat_void import SeatChangeVoided
 from services.ledger.domain.crossings.watch import Crossing, LevelCrossing
+from services.ledger.domain.gate.cap_group import CapGroupRemoval, CustomerCapGroup
 from services.ledger.domain.gate.decision import (
     Authorized,
     AuthorizedInShadow,
@@ -173,6 +174,8 @@ RESPONSES: Final = Formats[Response](
     Format("CustomerSpendCap", CustomerSpendCap, (_of_the_vendor, _cap_enforced)),
     Format("SpendCapRemoval", SpendCapRemoval),
     Format("CustomerTimeZone", CustomerTimeZone),
+    Format("CustomerCapGroup", CustomerCapGroup),
+    Format("CapGroupRemoval", CapGroupRemoval),
     Format("CustomerConcurrencyCap", CustomerConcurrencyCap, (_cap_enforced,)),
     Format("ShadowMode", ShadowMode),
     Format("ConcurrencyCapRemoval", ConcurrencyCapRemoval),

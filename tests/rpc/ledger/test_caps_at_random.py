@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Caps in all windows, scopes and owners, in random order with all that spends: each counts as a plain list would.
+"""Caps of all kinds in random order with all that spends: each counts as a plain list would.
 
 The model is a list of spends (when used, by whom, on which product, how much) and of open holds, and sums them anew for
 each question. It knows windows by the calendar only: no starts, no steps, no totals that could drift.
@@ -71,6 +71,7 @@ class Story:
     spends: list[Spent] = field(default_factory=list)
     holds: dict[str, Held] = field(default_factory=dict)
     caps: dict[str, admin.SpendCap] = field(default_factory=dict)
+    groups: dict[str, set[str]] = field(default_factory=dict)
     events: int = 0
     compared: int = 0
 
@@ -93,6 +94,7 @@ class Story:
             (self.set_cap, 5),
             (self.lift_cap, 1),
             (self.set_zone, 1),
+            (self.set_group, 2),
             (self.pass_time, 7),
         ]
         (action,) = self.dice.choices([one for one, _ in actions], [weight for _, weight in actions])
@@ -153,7 +155,9 @@ class Story:
         asked: dict[str, object] = {"window": window}
         if window == admin.CAP_WINDOW_ROLLING:
             asked["window_hours"] = self.dice.choice([1, 24, 168])
-        scope = self.dice.choice(["value", "value", "each", "product", "customer"])
+        scope = self.dice.choice(["value", "value", "each", "product", "customer", "group"])
+        if scope == "group" and not self.groups:
+            scope = "value"
         if scope in ("value", "each"):
             asked |= {
                 "group_key": "user_id",
@@ -165,6 +169,9 @@ class Story:
                 "scope": pb.CAP_SCOPE_PRODUCT,
                 "product_id": self.dice.choice(PRODUCTS),
             }
+        elif scope == "group":
+            group = self.dice.choice(sorted(self.groups))
+            asked |= {"group_key": "", "scope": pb.CAP_SCOPE_GROUP, "cap_group_id": group}
         else:
             asked |= {"group_key": "", "scope": pb.CAP_SCOPE_CUSTOMER}
         limit, ledger = self.dice.randrange(20, 400), self.ledger
@@ -181,6 +188,14 @@ class Story:
     async def set_zone(self) -> None:
         self.zone = self.dice.choice(ZONES)
         await self.ledger.set_time_zone(self.zone)
+
+    async def set_group(self) -> None:
+        """Make one of at most two groups, or change who is in it: whoever is in none, or in it."""
+        group_id = self.dice.choice([*sorted(self.groups), ""][:2])
+        taken = {user for one, users in self.groups.items() if one != group_id for user in users}
+        users = {user for user in USERS if user not in taken and self.dice.random() < 0.6}
+        group = await self.ledger.set_group("a group", *sorted(users), cap_group_id=group_id)
+        self.groups[group.cap_group_id] = users
 
     async def pass_time(self) -> None:
         self.replicas[0].clock.advance(self.dice.choice(PASSING))
@@ -217,6 +232,8 @@ class Story:
         for cap in self.caps.values():
             if cap.scope == pb.CAP_SCOPE_PRODUCT and cap.product_id != product:
                 continue
+            if cap.scope == pb.CAP_SCOPE_GROUP and user not in self.groups[cap.cap_group_id]:
+                continue
             if cap.scope == pb.CAP_SCOPE_GROUP_VALUE and cap.group_value not in ("", user):
                 continue
             is_replaced = cap.scope == pb.CAP_SCOPE_GROUP_VALUE and any(
@@ -240,6 +257,8 @@ class Story:
                     return one.product == product
                 case pb.CAP_SCOPE_CUSTOMER:
                     return True
+                case pb.CAP_SCOPE_GROUP:
+                    return one.user in self.groups[cap.cap_group_id]
                 case _:
                     return one.user == user
 

@@ -54,7 +54,7 @@ from services.ledger.domain.crossings.watch import Crossing, LevelCrossing
 from services.ledger.domain.responses import Response
 from services.ledger.wire.copies import plan_changes, repairs
 from services.ledger.wire.credits import grants, refunds
-from services.ledger.wire.gate import caps, concurrency_caps, gate, shadow
+from services.ledger.wire.gate import cap_groups, caps, concurrency_caps, gate, shadow
 from services.ledger.wire.usage import corrections, rerates
 from tests.support.any_rpc import request_of
 from tests.support.golden import (
@@ -132,6 +132,8 @@ READS: dict[str, Callable[[Any], Any]] = {
     "Release": gate.release_from_wire,
     "RemoveConcurrencyCap": concurrency_caps.remove_from_wire,
     "RemoveSpendCap": caps.remove_from_wire,
+    "RemoveCapGroup": cap_groups.remove_from_wire,
+    "SetCapGroup": cap_groups.set_from_wire,
     "RemoveOwnSpendCap": caps.remove_own_from_wire,
     "EnableWebhookEndpoint": endpoints.enable_from_wire,
     "TestWebhookEndpoint": endpoints.test_from_wire,
@@ -266,6 +268,8 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
     # The gate's hash was over the wire already, and the rest is newer.
     others = {"Authorize", "Capture", "Debit", "ExtendHold", "Release"}
     newer = {
+        "RemoveCapGroup",
+        "SetCapGroup",
         "RemoveOwnSpendCap",
         "SetOwnSpendCap",
         "SetTimeZone",

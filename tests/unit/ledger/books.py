@@ -391,7 +391,7 @@ class Books:
             if hold.state is HoldState.HELD:
                 for draw in hold.draws:
                     held[draw.grant_id] += draw.amount.micros
-                for subject, amount in held_by(self.stored.own_subjects, hold).items():
+                for subject, amount in held_by(self.stored, hold).items():
                     spends[subject] += amount.micros
         return held, spends
 

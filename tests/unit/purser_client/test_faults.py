@@ -151,6 +151,14 @@ def test_a_denial_says_what_would_be_allowed() -> None:
         "SPEND_CAP_REACHED: 30.5 credits are available; 30 of them, or 2 units, would be allowed;"
         " user_id 'user_1234' has used 970 of 1000 credits, and can go on at 2025-07-01T00:00:00+00:00"
     )
+    cap = capped.reached_cap
+    assert cap is not None
+    for subject, of_it in (
+        ("prd_1", replace(cap, group_key="", group_value="", product="prd_1")),
+        ("cgr_1", replace(cap, group_key="", group_value="", cap_group_id="cgr_1")),
+        ("the customer", replace(cap, group_key="", group_value="")),
+    ):
+        assert f"; {subject} has used 970 of" in str(Denied(replace(capped, reached_cap=of_it)))
     full = replace(
         denied.denial,
         reason=DenialReason.TOO_MANY_IN_FLIGHT,

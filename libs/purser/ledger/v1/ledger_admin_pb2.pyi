@@ -189,7 +189,7 @@ class VoidGrantResponse(_message.Message):
     def __init__(self, grant: _Optional[_Union[_ledger_pb2.Grant, _Mapping]] = ..., voided_micros: _Optional[int] = ...) -> None: ...
 
 class SpendCap(_message.Message):
-    __slots__ = ("spend_cap_id", "customer_id", "credit_type_id", "group_key", "group_value", "limit_micros", "window", "create_time", "window_hours", "scope", "product_id", "owner", "is_shadow")
+    __slots__ = ("spend_cap_id", "customer_id", "credit_type_id", "group_key", "group_value", "limit_micros", "window", "create_time", "window_hours", "scope", "product_id", "owner", "cap_group_id", "is_shadow")
     SPEND_CAP_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -202,6 +202,7 @@ class SpendCap(_message.Message):
     SCOPE_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
+    CAP_GROUP_ID_FIELD_NUMBER: _ClassVar[int]
     IS_SHADOW_FIELD_NUMBER: _ClassVar[int]
     spend_cap_id: str
     customer_id: str
@@ -215,11 +216,12 @@ class SpendCap(_message.Message):
     scope: _ledger_pb2.CapScope
     product_id: str
     owner: _ledger_pb2.CapOwner
+    cap_group_id: str
     is_shadow: bool
-    def __init__(self, spend_cap_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[CapWindow, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_hours: _Optional[int] = ..., scope: _Optional[_Union[_ledger_pb2.CapScope, str]] = ..., product_id: _Optional[str] = ..., owner: _Optional[_Union[_ledger_pb2.CapOwner, str]] = ..., is_shadow: _Optional[bool] = ...) -> None: ...
+    def __init__(self, spend_cap_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[CapWindow, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_hours: _Optional[int] = ..., scope: _Optional[_Union[_ledger_pb2.CapScope, str]] = ..., product_id: _Optional[str] = ..., owner: _Optional[_Union[_ledger_pb2.CapOwner, str]] = ..., cap_group_id: _Optional[str] = ..., is_shadow: _Optional[bool] = ...) -> None: ...
 
 class SetSpendCapRequest(_message.Message):
-    __slots__ = ("request_id", "customer", "credit_type_id", "group_key", "group_value", "limit_micros", "window", "window_hours", "scope", "product_id", "is_shadow")
+    __slots__ = ("request_id", "customer", "credit_type_id", "group_key", "group_value", "limit_micros", "window", "window_hours", "scope", "product_id", "cap_group_id", "is_shadow")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -230,6 +232,7 @@ class SetSpendCapRequest(_message.Message):
     WINDOW_HOURS_FIELD_NUMBER: _ClassVar[int]
     SCOPE_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    CAP_GROUP_ID_FIELD_NUMBER: _ClassVar[int]
     IS_SHADOW_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer: str
@@ -241,8 +244,9 @@ class SetSpendCapRequest(_message.Message):
     window_hours: int
     scope: _ledger_pb2.CapScope
     product_id: str
+    cap_group_id: str
     is_shadow: bool
-    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[CapWindow, str]] = ..., window_hours: _Optional[int] = ..., scope: _Optional[_Union[_ledger_pb2.CapScope, str]] = ..., product_id: _Optional[str] = ..., is_shadow: _Optional[bool] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[CapWindow, str]] = ..., window_hours: _Optional[int] = ..., scope: _Optional[_Union[_ledger_pb2.CapScope, str]] = ..., product_id: _Optional[str] = ..., cap_group_id: _Optional[str] = ..., is_shadow: _Optional[bool] = ...) -> None: ...
 
 class SetSpendCapResponse(_message.Message):
     __slots__ = ("spend_cap",)
@@ -263,6 +267,92 @@ class RemoveSpendCapRequest(_message.Message):
 class RemoveSpendCapResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class CapGroup(_message.Message):
+    __slots__ = ("cap_group_id", "customer_id", "name", "group_key", "size", "create_time")
+    CAP_GROUP_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    cap_group_id: str
+    customer_id: str
+    name: str
+    group_key: str
+    size: int
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, cap_group_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., name: _Optional[str] = ..., group_key: _Optional[str] = ..., size: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class SetCapGroupRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "cap_group_id", "name", "group_key", "group_values")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    CAP_GROUP_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUES_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    cap_group_id: str
+    name: str
+    group_key: str
+    group_values: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., cap_group_id: _Optional[str] = ..., name: _Optional[str] = ..., group_key: _Optional[str] = ..., group_values: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class SetCapGroupResponse(_message.Message):
+    __slots__ = ("cap_group",)
+    CAP_GROUP_FIELD_NUMBER: _ClassVar[int]
+    cap_group: CapGroup
+    def __init__(self, cap_group: _Optional[_Union[CapGroup, _Mapping]] = ...) -> None: ...
+
+class RemoveCapGroupRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "cap_group_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    CAP_GROUP_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    cap_group_id: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., cap_group_id: _Optional[str] = ...) -> None: ...
+
+class RemoveCapGroupResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetCapGroupRequest(_message.Message):
+    __slots__ = ("customer", "cap_group_id")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    CAP_GROUP_ID_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    cap_group_id: str
+    def __init__(self, customer: _Optional[str] = ..., cap_group_id: _Optional[str] = ...) -> None: ...
+
+class GetCapGroupResponse(_message.Message):
+    __slots__ = ("cap_group", "group_values")
+    CAP_GROUP_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUES_FIELD_NUMBER: _ClassVar[int]
+    cap_group: CapGroup
+    group_values: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, cap_group: _Optional[_Union[CapGroup, _Mapping]] = ..., group_values: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListCapGroupsRequest(_message.Message):
+    __slots__ = ("customer", "page_size", "page_token")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    page_size: int
+    page_token: str
+    def __init__(self, customer: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListCapGroupsResponse(_message.Message):
+    __slots__ = ("cap_groups", "next_page_token")
+    CAP_GROUPS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    cap_groups: _containers.RepeatedCompositeFieldContainer[CapGroup]
+    next_page_token: str
+    def __init__(self, cap_groups: _Optional[_Iterable[_Union[CapGroup, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class SetTimeZoneRequest(_message.Message):
     __slots__ = ("request_id", "customer", "time_zone")

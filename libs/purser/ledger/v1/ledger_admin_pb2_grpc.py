@@ -63,6 +63,26 @@ class LedgerAdminServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveSpendCapRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveSpendCapResponse.FromString,
                 _registered_method=True)
+        self.SetCapGroup = channel.unary_unary(
+                '/purser.ledger.v1.LedgerAdminService/SetCapGroup',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetCapGroupRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetCapGroupResponse.FromString,
+                _registered_method=True)
+        self.RemoveCapGroup = channel.unary_unary(
+                '/purser.ledger.v1.LedgerAdminService/RemoveCapGroup',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveCapGroupRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveCapGroupResponse.FromString,
+                _registered_method=True)
+        self.GetCapGroup = channel.unary_unary(
+                '/purser.ledger.v1.LedgerAdminService/GetCapGroup',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.GetCapGroupRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.GetCapGroupResponse.FromString,
+                _registered_method=True)
+        self.ListCapGroups = channel.unary_unary(
+                '/purser.ledger.v1.LedgerAdminService/ListCapGroups',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListCapGroupsRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListCapGroupsResponse.FromString,
+                _registered_method=True)
         self.SetTimeZone = channel.unary_unary(
                 '/purser.ledger.v1.LedgerAdminService/SetTimeZone',
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetTimeZoneRequest.SerializeToString,
@@ -182,11 +202,12 @@ class LedgerAdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetSpendCap(self, request, context):
-        """Sets the most that one group value, one product or the whole customer may spend per window. It replaces the vendor's
+        """Sets the most that one group value, one product, one group or the whole customer may spend per window. It replaces the vendor's
         cap on the same of these in the same credit type and window; caps in several windows apply together. What was spent
         since the window began counts: it is summed from the entries. Only group keys that some usage product's metric names
         can be capped. Idempotent by request_id.
-        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
+        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN
+        (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -195,6 +216,38 @@ class LedgerAdminServiceServicer:
     def RemoveSpendCap(self, request, context):
         """Removes a spend cap, also one that the customer has set. Idempotent by request_id; removing it again changes nothing.
         Errors: CUSTOMER_NOT_FOUND, SPEND_CAP_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetCapGroup(self, request, context):
+        """Makes a group of values of one group key, such as the users of a department, that share caps; or gives one another
+        name and other values. A value is in one group at most. What the present members have spent and hold counts. Idempotent
+        by request_id. Errors: CUSTOMER_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND); GROUP_KEY_UNKNOWN, GROUP_KEY_FIXED,
+        VALUE_IN_OTHER_GROUP (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveCapGroup(self, request, context):
+        """Removes a group. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND);
+        CAP_GROUP_IN_USE (FAILED_PRECONDITION) while a cap limits it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCapGroup(self, request, context):
+        """Returns a group with its values. Errors: CUSTOMER_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCapGroups(self, request, context):
+        """Lists a customer's groups, without their values. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -358,6 +411,26 @@ def add_LedgerAdminServiceServicer_to_server(servicer, server):
                     servicer.RemoveSpendCap,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveSpendCapRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveSpendCapResponse.SerializeToString,
+            ),
+            'SetCapGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetCapGroup,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetCapGroupRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetCapGroupResponse.SerializeToString,
+            ),
+            'RemoveCapGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveCapGroup,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveCapGroupRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveCapGroupResponse.SerializeToString,
+            ),
+            'GetCapGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCapGroup,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.GetCapGroupRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.GetCapGroupResponse.SerializeToString,
+            ),
+            'ListCapGroups': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCapGroups,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListCapGroupsRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListCapGroupsResponse.SerializeToString,
             ),
             'SetTimeZone': grpc.unary_unary_rpc_method_handler(
                     servicer.SetTimeZone,
@@ -579,6 +652,114 @@ class LedgerAdminService:
             '/purser.ledger.v1.LedgerAdminService/RemoveSpendCap',
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveSpendCapRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveSpendCapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetCapGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerAdminService/SetCapGroup',
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetCapGroupRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetCapGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveCapGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerAdminService/RemoveCapGroup',
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveCapGroupRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RemoveCapGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCapGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerAdminService/GetCapGroup',
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.GetCapGroupRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.GetCapGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCapGroups(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerAdminService/ListCapGroups',
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListCapGroupsRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListCapGroupsResponse.FromString,
             options,
             channel_credentials,
             insecure,

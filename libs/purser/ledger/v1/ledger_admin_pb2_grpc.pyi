@@ -55,16 +55,31 @@ class LedgerAdminServiceStub:
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ADJUSTMENT_TOO_LARGE (FAILED_PRECONDITION).
     """
     SetSpendCap: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetSpendCapRequest, _ledger_admin_pb2.SetSpendCapResponse]
-    """Sets the most that one group value, one product or the whole customer may spend per window. It replaces the vendor's
+    """Sets the most that one group value, one product, one group or the whole customer may spend per window. It replaces the vendor's
     cap on the same of these in the same credit type and window; caps in several windows apply together. What was spent
     since the window began counts: it is summed from the entries. Only group keys that some usage product's metric names
     can be capped. Idempotent by request_id.
-    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
+    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN
+    (FAILED_PRECONDITION).
     """
     RemoveSpendCap: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.RemoveSpendCapRequest, _ledger_admin_pb2.RemoveSpendCapResponse]
     """Removes a spend cap, also one that the customer has set. Idempotent by request_id; removing it again changes nothing.
     Errors: CUSTOMER_NOT_FOUND, SPEND_CAP_NOT_FOUND (NOT_FOUND).
     """
+    SetCapGroup: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetCapGroupRequest, _ledger_admin_pb2.SetCapGroupResponse]
+    """Makes a group of values of one group key, such as the users of a department, that share caps; or gives one another
+    name and other values. A value is in one group at most. What the present members have spent and hold counts. Idempotent
+    by request_id. Errors: CUSTOMER_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND); GROUP_KEY_UNKNOWN, GROUP_KEY_FIXED,
+    VALUE_IN_OTHER_GROUP (FAILED_PRECONDITION).
+    """
+    RemoveCapGroup: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.RemoveCapGroupRequest, _ledger_admin_pb2.RemoveCapGroupResponse]
+    """Removes a group. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND);
+    CAP_GROUP_IN_USE (FAILED_PRECONDITION) while a cap limits it.
+    """
+    GetCapGroup: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.GetCapGroupRequest, _ledger_admin_pb2.GetCapGroupResponse]
+    """Returns a group with its values. Errors: CUSTOMER_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND)."""
+    ListCapGroups: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListCapGroupsRequest, _ledger_admin_pb2.ListCapGroupsResponse]
+    """Lists a customer's groups, without their values. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     SetTimeZone: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetTimeZoneRequest, _ledger_admin_pb2.SetTimeZoneResponse]
     """Sets the time zone of a customer's calendar windows (MONTH, WEEK, DAY); before that it is UTC. What was spent in them is
     summed again from the entries. Usage periods stay as they are. Idempotent by request_id.
@@ -154,16 +169,31 @@ class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ADJUSTMENT_TOO_LARGE (FAILED_PRECONDITION).
     """
     SetSpendCap: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetSpendCapRequest, _ledger_admin_pb2.SetSpendCapResponse]  # type: ignore[assignment]
-    """Sets the most that one group value, one product or the whole customer may spend per window. It replaces the vendor's
+    """Sets the most that one group value, one product, one group or the whole customer may spend per window. It replaces the vendor's
     cap on the same of these in the same credit type and window; caps in several windows apply together. What was spent
     since the window began counts: it is summed from the entries. Only group keys that some usage product's metric names
     can be capped. Idempotent by request_id.
-    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
+    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN
+    (FAILED_PRECONDITION).
     """
     RemoveSpendCap: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.RemoveSpendCapRequest, _ledger_admin_pb2.RemoveSpendCapResponse]  # type: ignore[assignment]
     """Removes a spend cap, also one that the customer has set. Idempotent by request_id; removing it again changes nothing.
     Errors: CUSTOMER_NOT_FOUND, SPEND_CAP_NOT_FOUND (NOT_FOUND).
     """
+    SetCapGroup: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetCapGroupRequest, _ledger_admin_pb2.SetCapGroupResponse]  # type: ignore[assignment]
+    """Makes a group of values of one group key, such as the users of a department, that share caps; or gives one another
+    name and other values. A value is in one group at most. What the present members have spent and hold counts. Idempotent
+    by request_id. Errors: CUSTOMER_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND); GROUP_KEY_UNKNOWN, GROUP_KEY_FIXED,
+    VALUE_IN_OTHER_GROUP (FAILED_PRECONDITION).
+    """
+    RemoveCapGroup: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.RemoveCapGroupRequest, _ledger_admin_pb2.RemoveCapGroupResponse]  # type: ignore[assignment]
+    """Removes a group. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND);
+    CAP_GROUP_IN_USE (FAILED_PRECONDITION) while a cap limits it.
+    """
+    GetCapGroup: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.GetCapGroupRequest, _ledger_admin_pb2.GetCapGroupResponse]  # type: ignore[assignment]
+    """Returns a group with its values. Errors: CUSTOMER_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND)."""
+    ListCapGroups: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListCapGroupsRequest, _ledger_admin_pb2.ListCapGroupsResponse]  # type: ignore[assignment]
+    """Lists a customer's groups, without their values. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     SetTimeZone: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetTimeZoneRequest, _ledger_admin_pb2.SetTimeZoneResponse]  # type: ignore[assignment]
     """Sets the time zone of a customer's calendar windows (MONTH, WEEK, DAY); before that it is UTC. What was spent in them is
     summed again from the entries. Usage periods stay as they are. Idempotent by request_id.
@@ -274,11 +304,12 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_admin_pb2.SetSpendCapRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_admin_pb2.SetSpendCapResponse, _abc.Awaitable[_ledger_admin_pb2.SetSpendCapResponse]]:
-        """Sets the most that one group value, one product or the whole customer may spend per window. It replaces the vendor's
+        """Sets the most that one group value, one product, one group or the whole customer may spend per window. It replaces the vendor's
         cap on the same of these in the same credit type and window; caps in several windows apply together. What was spent
         since the window began counts: it is summed from the entries. Only group keys that some usage product's metric names
         can be capped. Idempotent by request_id.
-        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
+        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN
+        (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod
@@ -290,6 +321,44 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         """Removes a spend cap, also one that the customer has set. Idempotent by request_id; removing it again changes nothing.
         Errors: CUSTOMER_NOT_FOUND, SPEND_CAP_NOT_FOUND (NOT_FOUND).
         """
+
+    @_abc_1.abstractmethod
+    def SetCapGroup(
+        self,
+        request: _ledger_admin_pb2.SetCapGroupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_admin_pb2.SetCapGroupResponse, _abc.Awaitable[_ledger_admin_pb2.SetCapGroupResponse]]:
+        """Makes a group of values of one group key, such as the users of a department, that share caps; or gives one another
+        name and other values. A value is in one group at most. What the present members have spent and hold counts. Idempotent
+        by request_id. Errors: CUSTOMER_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND); GROUP_KEY_UNKNOWN, GROUP_KEY_FIXED,
+        VALUE_IN_OTHER_GROUP (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def RemoveCapGroup(
+        self,
+        request: _ledger_admin_pb2.RemoveCapGroupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_admin_pb2.RemoveCapGroupResponse, _abc.Awaitable[_ledger_admin_pb2.RemoveCapGroupResponse]]:
+        """Removes a group. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND);
+        CAP_GROUP_IN_USE (FAILED_PRECONDITION) while a cap limits it.
+        """
+
+    @_abc_1.abstractmethod
+    def GetCapGroup(
+        self,
+        request: _ledger_admin_pb2.GetCapGroupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_admin_pb2.GetCapGroupResponse, _abc.Awaitable[_ledger_admin_pb2.GetCapGroupResponse]]:
+        """Returns a group with its values. Errors: CUSTOMER_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def ListCapGroups(
+        self,
+        request: _ledger_admin_pb2.ListCapGroupsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_admin_pb2.ListCapGroupsResponse, _abc.Awaitable[_ledger_admin_pb2.ListCapGroupsResponse]]:
+        """Lists a customer's groups, without their values. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def SetTimeZone(

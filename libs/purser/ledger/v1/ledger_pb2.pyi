@@ -44,6 +44,7 @@ class CapScope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAP_SCOPE_GROUP_VALUE: _ClassVar[CapScope]
     CAP_SCOPE_PRODUCT: _ClassVar[CapScope]
     CAP_SCOPE_CUSTOMER: _ClassVar[CapScope]
+    CAP_SCOPE_GROUP: _ClassVar[CapScope]
 
 class CapOwner(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -69,6 +70,7 @@ CAP_SCOPE_UNSPECIFIED: CapScope
 CAP_SCOPE_GROUP_VALUE: CapScope
 CAP_SCOPE_PRODUCT: CapScope
 CAP_SCOPE_CUSTOMER: CapScope
+CAP_SCOPE_GROUP: CapScope
 CAP_OWNER_UNSPECIFIED: CapOwner
 CAP_OWNER_VENDOR: CapOwner
 CAP_OWNER_CUSTOMER: CapOwner
@@ -558,7 +560,7 @@ class ConcurrencyCapUse(_message.Message):
     def __init__(self, concurrency_cap_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., product_id: _Optional[str] = ..., holds_max: _Optional[int] = ..., open_holds: _Optional[int] = ..., free_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class SpendCapUse(_message.Message):
-    __slots__ = ("spend_cap_id", "group_key", "group_value", "limit_micros", "used_micros", "window_start_time", "window_end_time", "window_hours", "scope", "product_id", "owner")
+    __slots__ = ("spend_cap_id", "group_key", "group_value", "limit_micros", "used_micros", "window_start_time", "window_end_time", "window_hours", "scope", "product_id", "owner", "cap_group_id")
     SPEND_CAP_ID_FIELD_NUMBER: _ClassVar[int]
     GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
     GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -570,6 +572,7 @@ class SpendCapUse(_message.Message):
     SCOPE_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
+    CAP_GROUP_ID_FIELD_NUMBER: _ClassVar[int]
     spend_cap_id: str
     group_key: str
     group_value: str
@@ -581,7 +584,8 @@ class SpendCapUse(_message.Message):
     scope: CapScope
     product_id: str
     owner: CapOwner
-    def __init__(self, spend_cap_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., used_micros: _Optional[int] = ..., window_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_hours: _Optional[int] = ..., scope: _Optional[_Union[CapScope, str]] = ..., product_id: _Optional[str] = ..., owner: _Optional[_Union[CapOwner, str]] = ...) -> None: ...
+    cap_group_id: str
+    def __init__(self, spend_cap_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., used_micros: _Optional[int] = ..., window_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_hours: _Optional[int] = ..., scope: _Optional[_Union[CapScope, str]] = ..., product_id: _Optional[str] = ..., owner: _Optional[_Union[CapOwner, str]] = ..., cap_group_id: _Optional[str] = ...) -> None: ...
 
 class DecisionLine(_message.Message):
     __slots__ = ("product_id", "dimension_values", "quantity_micros", "credits_micros", "contract_id", "rate_id", "price_micros", "per_micros", "draws")

@@ -10,7 +10,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class SetOwnSpendCapRequest(_message.Message):
-    __slots__ = ("request_id", "customer", "credit_type_id", "group_key", "group_value", "limit_micros", "window", "window_hours", "scope", "product_id")
+    __slots__ = ("request_id", "customer", "credit_type_id", "group_key", "group_value", "limit_micros", "window", "window_hours", "scope", "product_id", "cap_group_id")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -21,6 +21,7 @@ class SetOwnSpendCapRequest(_message.Message):
     WINDOW_HOURS_FIELD_NUMBER: _ClassVar[int]
     SCOPE_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    CAP_GROUP_ID_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer: str
     credit_type_id: str
@@ -31,7 +32,8 @@ class SetOwnSpendCapRequest(_message.Message):
     window_hours: int
     scope: _ledger_pb2.CapScope
     product_id: str
-    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[_ledger_admin_pb2.CapWindow, str]] = ..., window_hours: _Optional[int] = ..., scope: _Optional[_Union[_ledger_pb2.CapScope, str]] = ..., product_id: _Optional[str] = ...) -> None: ...
+    cap_group_id: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[_ledger_admin_pb2.CapWindow, str]] = ..., window_hours: _Optional[int] = ..., scope: _Optional[_Union[_ledger_pb2.CapScope, str]] = ..., product_id: _Optional[str] = ..., cap_group_id: _Optional[str] = ...) -> None: ...
 
 class SetOwnSpendCapResponse(_message.Message):
     __slots__ = ("spend_cap",)

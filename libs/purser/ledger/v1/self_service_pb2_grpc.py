@@ -56,7 +56,8 @@ class SelfServiceServicer:
     def SetOwnSpendCap(self, request, context):
         """Sets a cap of the customer's own, beside those of the vendor. The stricter applies, so a higher one than the vendor's
         changes nothing. Otherwise it is as LedgerAdminService.SetSpendCap. Idempotent by request_id.
-        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
+        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN
+        (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,7 +38,8 @@ class SelfServiceStub:
     SetOwnSpendCap: _grpc.UnaryUnaryMultiCallable[_self_service_pb2.SetOwnSpendCapRequest, _self_service_pb2.SetOwnSpendCapResponse]
     """Sets a cap of the customer's own, beside those of the vendor. The stricter applies, so a higher one than the vendor's
     changes nothing. Otherwise it is as LedgerAdminService.SetSpendCap. Idempotent by request_id.
-    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
+    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN
+    (FAILED_PRECONDITION).
     """
     RemoveOwnSpendCap: _grpc.UnaryUnaryMultiCallable[_self_service_pb2.RemoveOwnSpendCapRequest, _self_service_pb2.RemoveOwnSpendCapResponse]
     """Removes a cap of the customer's own; those of the vendor are not found. Idempotent by request_id; removing it again
@@ -55,7 +56,8 @@ class SelfServiceAsyncStub(SelfServiceStub):
     SetOwnSpendCap: _aio.UnaryUnaryMultiCallable[_self_service_pb2.SetOwnSpendCapRequest, _self_service_pb2.SetOwnSpendCapResponse]  # type: ignore[assignment]
     """Sets a cap of the customer's own, beside those of the vendor. The stricter applies, so a higher one than the vendor's
     changes nothing. Otherwise it is as LedgerAdminService.SetSpendCap. Idempotent by request_id.
-    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
+    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN
+    (FAILED_PRECONDITION).
     """
     RemoveOwnSpendCap: _aio.UnaryUnaryMultiCallable[_self_service_pb2.RemoveOwnSpendCapRequest, _self_service_pb2.RemoveOwnSpendCapResponse]  # type: ignore[assignment]
     """Removes a cap of the customer's own; those of the vendor are not found. Idempotent by request_id; removing it again
@@ -75,7 +77,8 @@ class SelfServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_self_service_pb2.SetOwnSpendCapResponse, _abc.Awaitable[_self_service_pb2.SetOwnSpendCapResponse]]:
         """Sets a cap of the customer's own, beside those of the vendor. The stricter applies, so a higher one than the vendor's
         changes nothing. Otherwise it is as LedgerAdminService.SetSpendCap. Idempotent by request_id.
-        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
+        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, CAP_GROUP_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN
+        (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod

@@ -76,6 +76,7 @@ class Account:
     overage_caps: by contract, the most overage in a usage period; None: no limit. Contracts that never allowed overage
     are left out.
     windows, own_subjects: what is counted only because a cap or a watch needs it (spend_cap.py); empty without one.
+    groups: of the group values that the current requests name, the group that each is in; None if none is counted.
     seat_rules: which usage is paid by seats; empty for customers without seat-scoped credits.
     seats, slots: of the seat ids that the current requests name, the slots that they occupy or occupied lately; and
     these slots, whose grants are among `grants`. All figures of the pool are those of its shared grants.
@@ -110,6 +111,7 @@ class Account:
     overage_caps: Mapping[str, Credits | None] = field(default_factory=dict)
     windows: Mapping[GroupValue, tuple[SteppedWindow, ...]] = field(default_factory=dict)
     own_subjects: frozenset[GroupValue] = frozenset()
+    groups: Mapping[GroupValue, GroupValue | None] | None = None
     spends: Mapping[GroupValue, Spend] = field(default_factory=dict)
     meters: Mapping[MeterKey, Meter] = field(default_factory=dict)
     values: Mapping[tuple[MeterKey, UniqueValue], int] = field(default_factory=dict)

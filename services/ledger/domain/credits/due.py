@@ -293,7 +293,7 @@ def return_draws(account: Account, hold: Hold, *, ended_time: datetime, at: date
         account = give_back_draw(account, hold, draw, ended_time=ended_time, at=at)
     spends = {
         subject: hold_more(account.spends[subject], -amount)
-        for subject, amount in held_by(account.own_subjects, hold).items()
+        for subject, amount in held_by(account, hold).items()
     }
     return overage.released(account.with_changes(holds=[hold], spends=spends), hold)
 

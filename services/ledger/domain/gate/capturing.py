@@ -139,7 +139,7 @@ def _capture(
     transaction_id: str | None,
     at: datetime,
 ) -> tuple[Account, Captured, list[_Line]]:
-    held = held_by(account.own_subjects, hold)
+    held = held_by(account, hold)
     at = time_of_spend(account, held, at)
     is_late = hold.state is HoldState.EXPIRED
     lines, meters = _priced(account, hold, used, transaction_id)
@@ -306,12 +306,12 @@ def _spends(
 ) -> dict[GroupValue, Spend]:
     """Return the spends without what was held, and with the cost of each line that counts for them."""
     if not hold.lines:
-        subjects = subjects_of(account.own_subjects, hold.counted_group_values, hold.product_id)
+        subjects = subjects_of(account, hold.counted_group_values, hold.product_id)
         return counted(account, subjects, lines[0].cost, anchor=hold.anchor, at=at, released=released)
     costs: dict[GroupValue, int] = {}
     for line in lines:
         part = line.part
-        for subject in subjects_of(account.own_subjects, part.counted_group_values, part.product_id):
+        for subject in subjects_of(account, part.counted_group_values, part.product_id):
             costs[subject] = costs.get(subject, 0) + line.cost.micros
     spends: dict[GroupValue, Spend] = {}
     for subject, cost in costs.items():

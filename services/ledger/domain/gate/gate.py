@@ -222,7 +222,7 @@ def extend(
         account = account.due_no_later_than(hold.expire_time)
     available = available_to(account, hold, at)
     payable = available + room_for(account, hold, at)
-    caps = cap_uses(account, held_by(account.own_subjects, hold), anchor=hold.anchor, at=at)
+    caps = cap_uses(account, held_by(account, hold), anchor=hold.anchor, at=at)
     return account, answer(
         reason=reason,
         held=hold.amount,
@@ -312,7 +312,7 @@ def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[A
 
 def _subjects(account: Account, ask: Ask) -> tuple[GroupValue, ...]:
     """Return whose spending an ask is."""
-    return subjects_of(account.own_subjects, ask.counted_group_values, ask.product_id)
+    return subjects_of(account, ask.counted_group_values, ask.product_id)
 
 
 def _held(account: Account, hold: Hold, allocation: Allocation, verdict: Verdict) -> Account:
@@ -323,7 +323,7 @@ def _held(account: Account, hold: Hold, allocation: Allocation, verdict: Verdict
         spends={
             **{
                 subject: hold_more(account.spends.get(subject, Spend()), verdict.covered)
-                for subject in subjects_of(account.own_subjects, hold.counted_group_values, hold.product_id)
+                for subject in subjects_of(account, hold.counted_group_values, hold.product_id)
             },
             **held_more(account, hold.contract_id, verdict.overage),
         },

@@ -275,7 +275,7 @@ def authorize(
         holds=[hold],
         spends={
             subject: hold_more(account.spends.get(subject, Spend()), amount)
-            for subject, amount in held_by(account.own_subjects, hold).items()
+            for subject, amount in held_by(account, hold).items()
         },
     )
     for contract_id, amount in reserved_by(hold).items():
@@ -318,7 +318,7 @@ def debit(account: Account, asks: Sequence[Ask], *, cause_id: str, at: datetime)
             meter, cost = charged(ask.entitlement.price.meter_in(after.meters), ask.amount)
         usage = usage_of_ask(ask, meter)
         anchor = ask.entitlement.anchor
-        spenders = subjects_of(after.own_subjects, ask.counted_group_values, ask.product_id)
+        spenders = subjects_of(after, ask.counted_group_values, ask.product_id)
         spends = counted(after, spenders, cost, anchor=anchor, at=at)
         after, uncovered = draw_now(
             after,
@@ -426,9 +426,7 @@ def _in_flight(account: Account, asks: Sequence[Ask]) -> tuple[InFlightUse, ...]
 def _subjects(account: Account, asks: Sequence[Ask]) -> set[GroupValue]:
     """Return whose spending any of the lines is."""
     return {
-        subject
-        for ask in asks
-        for subject in subjects_of(account.own_subjects, ask.counted_group_values, ask.product_id)
+        subject for ask in asks for subject in subjects_of(account, ask.counted_group_values, ask.product_id)
     }
 
 

@@ -36,24 +36,34 @@ class PoolPosition:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupMembers:
+    """The values of a group."""
+
+    group_key: str
+    values: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class EarlierSums:
-    """What each value of a subject has spent, by steps, in the entries up to `sequence`."""
+    """What each value of a subject has spent, by steps, in the entries up to `sequence`. members: of a group."""
 
     sequence: int
     by_steps: Mapping[Steps, Mapping[str, Sums]]
+    members: "GroupMembers | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recount:
     """Which steps to sum for a subject; an empty value: of each value of its key.
 
-    period, day: only of the Ledger's own subjects. Of group values they are counted anyway.
+    period, day: only of the Ledger's own subjects. Of group values they are counted anyway. members: of a group.
     """
 
     subject: GroupValue
     windows: Mapping[SteppedWindow, Steps]
     period: Steps | None = None
     day: Steps | None = None
+    members: GroupMembers | None = None
 
     def all_steps(self) -> set[Steps]:
         """Return each of the steps to sum, once."""
@@ -85,16 +95,22 @@ class Recount:
 
 
 def recount_of(
-    subject: GroupValue, caps: Iterable[SpendCap], *, zone: str, anchor: datetime | None, at: datetime
+    subject: GroupValue,
+    caps: Iterable[SpendCap],
+    *,
+    zone: str,
+    anchor: datetime | None,
+    at: datetime,
+    members: GroupMembers | None = None,
 ) -> Recount:
-    """Return what to recount of a subject at `at`. caps: all of its pool. anchor: None before the first contract."""
+    """Return what to recount of a subject at `at`. caps: all of it. anchor: None before the first contract."""
     windows = windows_to_count(stepped_windows_of(caps, zone), subject)
     steps = {window: tuple(steps_from(window, at)) for window in windows}
     if subject[0] != OWN_KEY or anchor is None:
-        return Recount(subject, steps)
+        return Recount(subject, steps, members=members)
     period = window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at)
     day = window_at(CapWindow.DAY, anchor=anchor, at=at)
-    return Recount(subject, steps, (period.start, period.end), (day.start, day.end))
+    return Recount(subject, steps, (period.start, period.end), (day.start, day.end), members)
 
 
 def added(one: Mapping[str, Sums], other: Mapping[str, Sums]) -> dict[str, Sums]:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose spending is counted: group values, and subjects of the Ledger's own: the customer as a whole, and products.
+"""Whose spending is counted: group values, and subjects of the Ledger's own: the customer, products, and groups.
 
 The own ones have a group key that no metric can have, as the totals of overage do. They are counted only while a cap or
 a watch needs them. Source: services/ledger/README.md, "Spend caps".
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
+from typing import Protocol
 
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.grant import ProductId
@@ -15,6 +16,7 @@ from services.ledger.domain.gate.spend_cap import OWN_KEY, GroupValue
 
 CUSTOMER: GroupValue = (OWN_KEY, "customer")
 _PRODUCT = "product "
+_GROUP = "group "
 
 
 class CapScope(Enum):
@@ -23,6 +25,20 @@ class CapScope(Enum):
     GROUP_VALUE = "GROUP_VALUE"
     PRODUCT = "PRODUCT"
     CUSTOMER = "CUSTOMER"
+    GROUP = "GROUP"
+
+
+class Counting(Protocol):
+    """What decides whose spending a call is. own_subjects: those of the Ledger's own that are counted now.
+
+    groups: of the group values of the present calls, the group that each is in; None if no group is counted.
+    """
+
+    @property
+    def own_subjects(self) -> Collection[GroupValue]: ...
+
+    @property
+    def groups(self) -> Mapping[GroupValue, GroupValue | None] | None: ...
 
 
 def of_product(product_id: ProductId) -> GroupValue:
@@ -34,7 +50,9 @@ def scope_of(subject: GroupValue) -> CapScope:
     """Return what a subject is."""
     if subject[0] != OWN_KEY:
         return CapScope.GROUP_VALUE
-    return CapScope.CUSTOMER if subject == CUSTOMER else CapScope.PRODUCT
+    if subject == CUSTOMER:
+        return CapScope.CUSTOMER
+    return CapScope.GROUP if is_group(subject) else CapScope.PRODUCT
 
 
 def product_of(subject: GroupValue) -> ProductId | None:
@@ -44,22 +62,48 @@ def product_of(subject: GroupValue) -> ProductId | None:
     return ProductId(value.removeprefix(_PRODUCT)) if is_product else None
 
 
+def of_group(cap_group_id: str) -> GroupValue:
+    """Return where it is counted what the values of a group spend together."""
+    return OWN_KEY, f"{_GROUP}{cap_group_id}"
+
+
+def is_group(subject: GroupValue) -> bool:
+    """Whether a subject is a group of values."""
+    return subject[0] == OWN_KEY and subject[1].startswith(_GROUP)
+
+
+def group_of(subject: GroupValue) -> str:
+    """Return the id of the group that a subject is; '' for any other."""
+    return subject[1].removeprefix(_GROUP) if is_group(subject) else ""
+
+
 def subjects_of(
-    own: Collection[GroupValue], group_values: Mapping[str, str], product_id: ProductId
+    counting: Counting, group_values: Mapping[str, str], product_id: ProductId
 ) -> tuple[GroupValue, ...]:
-    """Return the subjects of usage of a product. own: the Ledger's own subjects that are counted now."""
+    """Return the subjects of usage of a product. The groups of its values must be known, if any is counted."""
+    own = counting.own_subjects
     if not own:
         return tuple(group_values.items())
-    candidates = (CUSTOMER, of_product(product_id))
+    candidates = (CUSTOMER, of_product(product_id), *_groups_of(counting, group_values.items()))
     return (*group_values.items(), *(subject for subject in candidates if subject in own))
 
 
-def held_by(own: Collection[GroupValue], hold: Hold) -> dict[GroupValue, Credits]:
-    """Return what a hold counts as held, by subject. A group value counts all of it, a product its own lines."""
+def held_by(counting: Counting, hold: Hold) -> dict[GroupValue, Credits]:
+    """Return what a hold counts as held, by subject: of a product its own lines, of any other all of it."""
     held = dict.fromkeys(hold.counted(), hold.amount)
+    own = counting.own_subjects
     if not own:
         return held
+    held |= {group: hold.amount for group in _groups_of(counting, hold.counted()) if group in own}
     for part in hold.parts:
-        for subject in subjects_of(own, {}, part.product_id):
-            held[subject] = held.get(subject, Credits(0)) + part.amount
+        for subject in (CUSTOMER, of_product(part.product_id)):
+            if subject in own:
+                held[subject] = held.get(subject, Credits(0)) + part.amount
     return held
+
+
+def _groups_of(counting: Counting, group_values: Iterable[GroupValue]) -> set[GroupValue]:
+    if counting.groups is None:
+        return set()
+    found = (counting.groups[group_value] for group_value in group_values)
+    return {group for group in found if group is not None}

@@ -66,7 +66,7 @@ def charge_more(
     """Draw what a piece of usage costs more, like late usage. change: its credits are ≤ 0."""
     cost = Credits(0) - change.credits
     group_values = product.counted(piece.usage.group_values)
-    subjects = subjects_of(account.own_subjects, group_values, product.product_id)
+    subjects = subjects_of(account, group_values, product.product_id)
     used_time = piece.first.effective_time
     usage = replace(
         piece.usage,

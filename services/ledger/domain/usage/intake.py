@@ -157,7 +157,7 @@ def _charged(
         is_correction=correction_id is not None,
     )
     anchor = line.entitlement.anchor
-    subjects = subjects_of(account.own_subjects, usage.group_values, product.product_id)
+    subjects = subjects_of(account, usage.group_values, product.product_id)
     spends = counted(account, subjects, cost, anchor=anchor, at=at, used_time=event.timestamp)
     account = account.with_changes(
         spends=spends, meters={line.meter_key: after}, values=values_after(account, line)

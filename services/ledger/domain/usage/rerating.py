@@ -129,7 +129,7 @@ def _correct(
     meter = account.meters[key]
     meter = evolve(meter, cost=meter.cost + one.difference, unrated=meter.unrated + one.difference)
     group_values = product.counted(one.piece.usage.group_values)
-    subjects = subjects_of(account.own_subjects, group_values, product.product_id)
+    subjects = subjects_of(account, group_values, product.product_id)
     usage = replace(
         one.piece.usage,
         quantity=Quantity(0),

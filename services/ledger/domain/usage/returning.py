@@ -207,7 +207,7 @@ def _count_less(
 ) -> Account:
     assert left.entry.usage is not None
     group_values = product.counted(left.entry.usage.group_values)
-    subjects = subjects_of(account.own_subjects, group_values, product.product_id)
+    subjects = subjects_of(account, group_values, product.product_id)
     spends = less_spent(
         account, subjects, left.credits, anchor=anchor, at=at, used_time=left.entry.effective_time
     )

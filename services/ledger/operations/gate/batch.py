@@ -135,6 +135,8 @@ class _Guess:
         for group_value in ask.counted_group_values.items():
             if group_value not in account.spends:
                 raise NotCached("unknown")
+            if account.groups is not None and group_value not in account.groups:
+                raise NotCached("unknown")
 
     def require_overage(self, account: Account, group_values: Mapping[str, str], at: datetime) -> None:
         if account.overage_caps:

@@ -105,6 +105,8 @@ class CustomerCache:
             spends=with_items(cached.spends, account.spends),
             meters=with_items(cached.meters, account.meters),
         )
+        if account.groups is not None and cached.groups is not None:
+            account = evolve(account, groups=with_items(cached.groups, account.groups))
         if not cached.slots:
             return account
         return evolve(

@@ -7,7 +7,7 @@ from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
-from services.ledger.domain.errors import GroupKeyUnknown, ProductNotFound, SpendCapNotFound
+from services.ledger.domain.errors import CapGroupNotFound, GroupKeyUnknown, ProductNotFound, SpendCapNotFound
 from services.ledger.domain.gate.commands import RemoveSpendCap, SetSpendCap, SetTimeZone
 from services.ledger.domain.gate.spend_cap import (
     OWN_KEY,
@@ -19,7 +19,7 @@ from services.ledger.domain.gate.spend_cap import (
     own_subjects,
     stepped_windows_of,
 )
-from services.ledger.domain.gate.subjects import product_of
+from services.ledger.domain.gate.subjects import group_of, is_group, product_of
 from services.ledger.domain.gate.windows import CapWindow, stepped
 from services.ledger.operations.gate.recounts import Earlier, recount, sum_earlier
 from services.ledger.store import PostgresStore, Transaction
@@ -65,8 +65,8 @@ class SpendCaps:
             customer_id = await tx.standings.customer_id(command.customer)
             if (first := await tx.responses.find(customer_id, command, CustomerSpendCap)) is not None:
                 return first
-            await _require_known(tx, subject)
             await tx.copies.lock_customer(customer_id)
+            await _require_known(tx, customer_id, subject)
             answer = CustomerSpendCap(customer_id, await tx.caps.set(customer_id, cap))
             await tx.copies.outdate(customer_id)  # locks the pools too
             await recount(tx, customer_id, await tx.caps.all(customer_id), counted, earlier, at=at)
@@ -156,10 +156,12 @@ def _in_calendar(caps: Sequence[SpendCap]) -> list[tuple[CreditTypeId, GroupValu
     )
 
 
-async def _require_known(tx: Transaction, subject: GroupValue) -> None:
-    """Raise GroupKeyUnknown or ProductNotFound for a subject that no call could have."""
+async def _require_known(tx: Transaction, customer_id: CustomerId, subject: GroupValue) -> None:
+    """Raise GroupKeyUnknown, ProductNotFound or CapGroupNotFound for a subject that no call could have."""
     group_key, _ = subject
     product_id = product_of(subject)
+    if is_group(subject) and await tx.cap_groups.find(customer_id, group_of(subject)) is None:
+        raise CapGroupNotFound(cap_group_id=group_of(subject))
     if group_key and not await tx.standings.knows_group_key(group_key):
         raise GroupKeyUnknown(group_key=group_key)
     if product_id is not None and not await tx.standings.products([product_id]):

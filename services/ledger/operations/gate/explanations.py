@@ -149,7 +149,7 @@ class Explanations:
             entitlement=None if hold.lines else _entitlement_of(hold, credit_type_id),
             draws=hold.draws,
             grants=(),
-            caps=cap_uses(account, held_by(account.own_subjects, hold), anchor=hold.anchor, at=opened.at),
+            caps=cap_uses(account, held_by(account, hold), anchor=hold.anchor, at=opened.at),
             in_flight=in_flight_uses(
                 account.concurrency_caps,
                 account.in_flight or {},

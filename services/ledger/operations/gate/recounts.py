@@ -9,6 +9,7 @@ from meshkit.quantity import Credits
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
 from services.ledger.domain.gate.recounting import (
     EarlierSums,
+    GroupMembers,
     PoolPosition,
     Recount,
     Steps,
@@ -32,17 +33,19 @@ async def sum_earlier(
     subjects: Iterable[tuple[CreditTypeId, GroupValue]],
     *,
     zone: str | None = None,
+    members: GroupMembers | None = None,
     at: datetime,
 ) -> Earlier:
     """Sum the entries there are for what caps need of these subjects. Nothing is locked.
 
-    caps: of the customer, as they will be. zone: None: the present one.
+    caps: of the customer, as they will be. zone, members: as they will be; None: the present ones.
     """
     caps, sums = tuple(caps), {}
     for credit_type_id, subject in subjects:
         position = await tx.recounts.position(customer_id, credit_type_id)
         if position is not None:
-            recount = _recount(caps, credit_type_id, subject, position, zone or position.zone, at)
+            known = members or await tx.cap_groups.members_of(customer_id, subject)
+            recount = _recount(caps, credit_type_id, subject, position, zone or position.zone, known, at)
             pool = PoolRecounts(tx, customer_id, credit_type_id)
             sums[credit_type_id, subject] = await pool.sum_earlier(recount, position.sequence)
     return sums
@@ -65,7 +68,8 @@ async def recount(
     for credit_type_id, subject in subjects:
         position = await tx.recounts.position(customer_id, credit_type_id)
         if position is not None:
-            wanted = _recount(caps, credit_type_id, subject, position, position.zone, at)
+            members = await tx.cap_groups.members_of(customer_id, subject)
+            wanted = _recount(caps, credit_type_id, subject, position, position.zone, members, at)
             pool = PoolRecounts(tx, customer_id, credit_type_id)
             await pool.write(wanted, earlier.get((credit_type_id, subject), _NOTHING))
 
@@ -76,6 +80,7 @@ def _recount(
     subject: GroupValue,
     position: PoolPosition,
     zone: str,
+    members: GroupMembers | None,
     at: datetime,
 ) -> Recount:
     of_subject = [
@@ -83,7 +88,25 @@ def _recount(
         for cap in caps
         if cap.credit_type_id == credit_type_id and (cap.group_key, cap.group_value) == subject
     ]
-    return recount_of(subject, of_subject, zone=zone, anchor=position.anchor, at=at)
+    return recount_of(subject, of_subject, zone=zone, anchor=position.anchor, at=at, members=members)
+
+
+class _Counting:
+    """One subject that is counted, and which values are in it if it is a group."""
+
+    def __init__(self, recount: Recount) -> None:
+        self.own_subjects = {recount.subject}
+        self.groups = None if recount.members is None else _Members(recount.subject, recount.members)
+
+
+class _Members(dict[GroupValue, GroupValue | None]):
+    """The members of a group, each with that group; all other values are in none."""
+
+    def __init__(self, group: GroupValue, members: GroupMembers) -> None:
+        super().__init__({(members.group_key, value): group for value in members.values})
+
+    def __missing__(self, key: GroupValue) -> None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,24 +121,26 @@ class PoolRecounts:
         """Sum the entries up to a sequence, which may take long. Nothing is locked."""
         sums = {
             steps: await self.tx.recounts.sum_up_to(
-                self.customer_id, self.credit_type_id, recount.subject, steps, sequence
+                self.customer_id, self.credit_type_id, recount, steps, sequence
             )
             for steps in recount.all_steps()
         }
-        return EarlierSums(sequence, sums)
+        return EarlierSums(sequence, sums, recount.members)
 
     async def write(self, recount: Recount, earlier: EarlierSums) -> None:
         """Write what a subject has spent. The pool must be locked.
 
-        earlier: what was summed before; steps that are missing there are summed now, because what they depend on has
-        changed meanwhile.
+        earlier: what was summed before; steps that are missing there, or were summed of other members, are summed now,
+        because what they depend on has changed meanwhile.
         """
+        if earlier.members != recount.members:
+            earlier = _NOTHING
         sums = {steps: await self._sums(recount, steps, earlier) for steps in recount.all_steps()}
         group_key, group_value = recount.subject
         if group_key == OWN_KEY:
-            held = 0
+            held, counting = 0, _Counting(recount)
             for hold in await self.tx.recounts.open_holds(self.customer_id, self.credit_type_id):
-                held += held_by({recount.subject}, hold).get(recount.subject, Credits(0)).micros
+                held += held_by(counting, hold).get(recount.subject, Credits(0)).micros
             spend = recount.spend_of(group_value, sums, Credits(held))
             await self.tx.recounts.save_own(self.customer_id, self.credit_type_id, recount.subject, spend)
             return
@@ -131,7 +156,7 @@ class PoolRecounts:
         rest = await self.tx.recounts.sum_after(
             self.customer_id,
             self.credit_type_id,
-            recount.subject,
+            recount,
             steps,
             0 if known is None else earlier.sequence,
         )

@@ -2,7 +2,7 @@
 """Reads whole accounts, many at once: each table is read by one statement for all of them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
@@ -28,6 +28,7 @@ from services.ledger.domain.gate.spend_cap import (
     own_subjects,
     stepped_windows_of,
 )
+from services.ledger.domain.gate.subjects import is_group
 from services.ledger.domain.gate.windows import ZONE_DEFAULT, CapWindow, window_at
 from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.store.connection import Connection
@@ -46,6 +47,7 @@ from services.ledger.store.credits.rows import (
 )
 from services.ledger.store.credits.schedules import progress_of
 from services.ledger.store.credits.slots import SeatsRead, read_rules, read_seats
+from services.ledger.store.gate.cap_groups import read_groups
 from services.ledger.store.gate.concurrency_caps import read_in_flight
 from services.ledger.store.gate.standings import USAGE_ANCHOR
 from services.ledger.store.usage.meters import read_meters, read_values
@@ -143,6 +145,7 @@ async def read_accounts(
     subjects = {key: own_subjects(limits[key].caps) for key in selections if limits[key].caps}
     for key, own in subjects.items():
         totals[key] = totals.get(key, set()) | own
+    groups = await _groups(connection, selections, subjects, holds)
     spends = await _spends(connection, selections, totals, watched, holds, watches, states)
     meters = await read_meters(connection, _prices(selections, holds))
     values = await read_values(connection, selections)
@@ -175,6 +178,7 @@ async def read_accounts(
             overage_caps=limits[key].overage_caps,
             windows=stepped_windows_of(limits[key].caps, pool["time_zone"] or ZONE_DEFAULT),
             own_subjects=subjects.get(key, frozenset()),
+            groups=groups.get(key),
             spends=spends.get(key, {}),
             meters=meters.get(key, {}),
             values=values.get(key, {}),
@@ -353,6 +357,21 @@ async def _limits(connection: Connection, keys: Sequence[PoolKey]) -> Mapping[Po
             micros = row["limit_micros"]
             limits.overage_caps[row["contract_id"]] = None if micros is None else Credits(micros)
     return found
+
+
+async def _groups(
+    connection: Connection,
+    selections: Mapping[PoolKey, AccountSelection],
+    own: Mapping[PoolKey, Collection[GroupValue]],
+    holds: Mapping[PoolKey, Sequence[Hold]],
+) -> dict[PoolKey, dict[GroupValue, GroupValue | None]]:
+    """Return which groups the selected group values, and those of the holds, are in; only where a group is counted."""
+    wanted = {
+        key: {*selections[key].group_values, *(one for hold in holds.get(key, ()) for one in hold.counted())}
+        for key, subjects in own.items()
+        if any(map(is_group, subjects))
+    }
+    return await read_groups(connection, wanted) if wanted else {}
 
 
 def _overage_totals(
@@ -595,6 +614,7 @@ async def _empty_reading(
     anchor = row and row["anchor"]
     zone = (row and row["time_zone"]) or ZONE_DEFAULT
     own = own_subjects(limits.caps)
+    groups = await _groups(connection, {key: selection}, {key: own}, {})
     totals = _overage_totals(selection, limits.overage_caps, anchor, at) | own
     account = Account(
         customer_id=customer_id,
@@ -606,6 +626,7 @@ async def _empty_reading(
         shadow_products=frozenset(limits.shadow_products),
         windows=stepped_windows_of(limits.caps, zone),
         own_subjects=own,
+        groups=groups.get(key),
         overage_caps=limits.overage_caps,
         spends={total: Spend() for total in totals},
         meters={

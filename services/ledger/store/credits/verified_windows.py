@@ -7,9 +7,26 @@ counts it.
 
 from typing import Final
 
-# Of the entry e and the subject t: whether it is of the subject. The names are those of domain/gate/subjects.py.
-_IS_OF_OWN: Final = """
-    t.group_key = '' AND (t.group_value = 'customer' OR t.group_value = 'product ' || e.product_id)
+# The usage e of subjects t of the Ledger's own, and that of the present members m of a group. The names of subjects are
+# those of domain/gate/subjects.py.
+_OF_OWN: Final = """
+    JOIN ledger.entries e USING (customer_id, credit_type_id)
+    WHERE e.product_id IS NOT NULL AND t.group_key = ''
+        AND (t.group_value = 'customer' OR t.group_value = 'product ' || e.product_id)
+"""
+# One group after the other: without OFFSET 0 PostgreSQL may join all members with all entries first.
+_OF_GROUPS: Final = """
+    CROSS JOIN LATERAL (
+        SELECT e.effective_time, e.shortfall_micros, e.amount_micros
+        FROM ledger.entries e JOIN ledger.products p USING (product_id)
+        CROSS JOIN LATERAL jsonb_each_text(e.group_values) AS v
+        JOIN ledger.cap_group_values m
+            ON m.customer_id = t.customer_id AND m.group_key = v.key AND m.group_value = v.value
+        WHERE e.customer_id = t.customer_id AND e.credit_type_id = t.credit_type_id
+            AND 'group ' || m.cap_group_id = t.group_value AND v.key = ANY (p.group_keys)
+        OFFSET 0
+    ) AS e
+    WHERE t.group_key = '' AND starts_with(t.group_value, 'group ')
 """
 
 # A tally has all that was spent from its first instant on.
@@ -29,8 +46,11 @@ WINDOWS: Final = f"""
         UNION ALL
         SELECT t.customer_id, t.credit_type_id, t.group_key, t.group_value, t.name,
             e.shortfall_micros - e.amount_micros
-        FROM tallies t JOIN ledger.entries e USING (customer_id, credit_type_id)
-        WHERE e.product_id IS NOT NULL AND e.effective_time >= t.since AND {_IS_OF_OWN}
+        FROM tallies t {_OF_OWN} AND e.effective_time >= t.since
+        UNION ALL
+        SELECT t.customer_id, t.credit_type_id, t.group_key, t.group_value, t.name,
+            e.shortfall_micros - e.amount_micros
+        FROM tallies t {_OF_GROUPS} AND e.effective_time >= t.since
     ), summed AS (
         SELECT customer_id, credit_type_id, group_key, group_value, name, sum(micros) AS micros
         FROM spent GROUP BY 1, 2, 3, 4, 5
@@ -48,15 +68,18 @@ OWN_SPENT: Final = f"""
         SELECT customer_id, credit_type_id, group_key, group_value, period_start, day_start, held_micros,
             period_spent_micros + period_ahead_micros AS period_spent_micros,
             day_spent_micros + day_ahead_micros AS day_spent_micros
-        FROM ledger.spends WHERE group_key = '' AND (group_value = 'customer' OR starts_with(group_value, 'product '))
+        FROM ledger.spends WHERE group_key = ''
+            AND (group_value = 'customer' OR split_part(group_value, ' ', 1) IN ('product', 'group'))
             AND ($1::text IS NULL OR customer_id = $1)
+    ), used AS (
+        SELECT t.*, e.effective_time, e.shortfall_micros - e.amount_micros AS micros FROM own t {_OF_OWN}
+        UNION ALL
+        SELECT t.*, e.effective_time, e.shortfall_micros - e.amount_micros FROM own t {_OF_GROUPS}
     ), spent AS (
-        SELECT t.customer_id, t.credit_type_id, t.group_value,
-            sum(e.shortfall_micros - e.amount_micros) FILTER (WHERE e.effective_time >= t.period_start) AS in_period,
-            sum(e.shortfall_micros - e.amount_micros) FILTER (WHERE e.effective_time >= t.day_start) AS in_day
-        FROM own t JOIN ledger.entries e USING (customer_id, credit_type_id)
-        WHERE e.product_id IS NOT NULL AND {_IS_OF_OWN}
-        GROUP BY 1, 2, 3
+        SELECT customer_id, credit_type_id, group_value,
+            sum(micros) FILTER (WHERE effective_time >= period_start) AS in_period,
+            sum(micros) FILTER (WHERE effective_time >= day_start) AS in_day
+        FROM used GROUP BY 1, 2, 3
     ), reserved AS (
         SELECT h.customer_id, h.credit_type_id, 'customer' AS group_value,
             sum((SELECT sum(micros) FROM unnest(h.draw_micros || h.overage_micros) AS micros)) AS held

@@ -8,7 +8,7 @@ from datetime import datetime
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
 from services.ledger.domain.gate.hold import Hold
-from services.ledger.domain.gate.recounting import PoolPosition, Steps, Sums
+from services.ledger.domain.gate.recounting import PoolPosition, Recount, Steps, Sums
 from services.ledger.domain.gate.spend_cap import OWN_KEY, GroupValue, Spend, WindowSpend
 from services.ledger.domain.gate.subjects import product_of
 from services.ledger.domain.gate.windows import ZONE_DEFAULT, SteppedWindow
@@ -58,25 +58,25 @@ class Recounts:
         self,
         customer_id: CustomerId,
         credit_type_id: CreditTypeId,
-        subject: GroupValue,
+        recount: Recount,
         steps: Steps,
         sequence: int,
     ) -> dict[str, Sums]:
         """Sum entries by value and step, up to a sequence. It may take a minute: lock nothing meanwhile."""
         await self._connection.execute(f"SET LOCAL statement_timeout = '{SUM_SECONDS_MAX}s'")
-        return await self._sum(_SUM, _UP_TO, customer_id, credit_type_id, subject, steps, sequence)
+        return await self._sum(_SUM, _UP_TO, customer_id, credit_type_id, recount, steps, sequence)
 
     async def sum_after(
         self,
         customer_id: CustomerId,
         credit_type_id: CreditTypeId,
-        subject: GroupValue,
+        recount: Recount,
         steps: Steps,
         sequence: int,
     ) -> dict[str, Sums]:
         """Sum the entries after a sequence. The pool must be locked."""
         question = f"WITH {_AFTER} {_SUM}"
-        return await self._sum(question, "late e", customer_id, credit_type_id, subject, steps, sequence)
+        return await self._sum(question, "late e", customer_id, credit_type_id, recount, steps, sequence)
 
     async def _sum(
         self,
@@ -84,18 +84,21 @@ class Recounts:
         entries: str,
         customer_id: CustomerId,
         credit_type_id: CreditTypeId,
-        subject: GroupValue,
+        recount: Recount,
         steps: Steps,
         sequence: int,
     ) -> dict[str, Sums]:
-        group_key, group_value = subject
+        group_key, group_value = recount.subject
         arguments: list[object] = [customer_id, credit_type_id, sequence, list(steps)]
         if group_key != OWN_KEY:
             value, join = _VALUE, _OF_KEY
             which = f"{_VALUE} IS NOT NULL" if not group_value else f"{_VALUE} = $6"
             arguments += [group_key, group_value] if group_value else [group_key]
+        elif recount.members is not None:
+            value, join, which = "''", _OF_KEY, f"{_VALUE} = ANY ($6::text[])"
+            arguments += [recount.members.group_key, sorted(recount.members.values)]
         else:
-            value, join, product_id = "''", "", product_of(subject)
+            value, join, product_id = "''", "", product_of(recount.subject)
             which = "e.product_id = $5" if product_id else "true"
             arguments += [product_id] if product_id else []
         rows = await self._connection.fetch(

@@ -21,7 +21,15 @@ from services.ledger.domain.gate.spend_cap import (
     CustomerTimeZone,
     GroupValue,
 )
-from services.ledger.domain.gate.subjects import CUSTOMER, CapScope, of_product, product_of, scope_of
+from services.ledger.domain.gate.subjects import (
+    CUSTOMER,
+    CapScope,
+    group_of,
+    of_group,
+    of_product,
+    product_of,
+    scope_of,
+)
 from services.ledger.domain.gate.windows import ROLLING_HOURS_MAX, CapWindow, is_zone
 from services.ledger.wire.amounts import total_to_wire
 
@@ -40,6 +48,7 @@ _SCOPES: Final[Mapping[int, CapScope]] = {
     gate_pb.CAP_SCOPE_GROUP_VALUE: CapScope.GROUP_VALUE,
     gate_pb.CAP_SCOPE_PRODUCT: CapScope.PRODUCT,
     gate_pb.CAP_SCOPE_CUSTOMER: CapScope.CUSTOMER,
+    gate_pb.CAP_SCOPE_GROUP: CapScope.GROUP,
 }
 
 
@@ -87,6 +96,8 @@ def _subject(fields: Fields, request: pb.SetSpendCapRequest | own.SetOwnSpendCap
                 fields.add(name, "is only for the scope GROUP_VALUE")
     if scope is not CapScope.PRODUCT and request.product_id:
         fields.add("product_id", "is only for the scope PRODUCT")
+    if scope is not CapScope.GROUP and request.cap_group_id:
+        fields.add("cap_group_id", "is only for the scope GROUP")
     match scope:
         case CapScope.GROUP_VALUE:
             group_key = fields.text("group_key", request.group_key, max_length=64)
@@ -95,6 +106,8 @@ def _subject(fields: Fields, request: pb.SetSpendCapRequest | own.SetOwnSpendCap
             return of_product(ProductId(fields.text("product_id", request.product_id)))
         case CapScope.CUSTOMER:
             return CUSTOMER
+        case CapScope.GROUP:
+            return of_group(fields.text("cap_group_id", request.cap_group_id))
 
 
 def set_to_wire(answer: CustomerSpendCap) -> pb.SetSpendCapResponse:
@@ -192,6 +205,7 @@ def _cap_to_wire(one: CustomerSpendCap) -> pb.SpendCap:
         window_hours=one.cap.hours,
         scope=f"CAP_SCOPE_{scope_of(subject).name}",
         product_id=product_of(subject),
+        cap_group_id=group_of(subject),
         owner=f"CAP_OWNER_{one.cap.owner.name}",
         is_shadow=one.cap.is_shadow,
     )
@@ -209,5 +223,6 @@ def cap_use_to_wire(use: CapUse) -> gate_pb.SpendCapUse:
         window_hours=use.cap.hours,
         scope=f"CAP_SCOPE_{scope_of(use.subject).name}",
         product_id=product_of(use.subject),
+        cap_group_id=group_of(use.subject),
         owner=f"CAP_OWNER_{use.cap.owner.name}",
     )
