@@ -155,7 +155,22 @@ async def things_of(acme: Acme, customer_id: str, signed: contract.Contract) -> 
             request_id=f"busy-{number}",
             customer=customer_id,
             credit_type_id=acme.offer.ai_credits,
-            holds_max=100,
+            holds_max=0,
+            is_shadow=True,
+        )
+    )
+    in_shadow = await stubs.gate.Authorize(
+        ledger.AuthorizeRequest(
+            request_id=f"shadow-{number}",
+            customer=customer_id,
+            product_id=acme.offer.usage[ASSISTANT],
+            credits_micros=MICROS,
+        )
+    )
+    assert in_shadow.HasField("shadow_denial")
+    await stubs.gate.Release(
+        ledger.ReleaseRequest(
+            request_id=f"shadow-release-{number}", customer=customer_id, hold_id=in_shadow.hold_id
         )
     )
     small = contract.SubscriptionTerms(
@@ -411,12 +426,20 @@ async def test_lists_show_only_ones_own(world: World, databases: Databases) -> N
         await anext(watched)
         seen = [(await anext(watched)).event for _ in events.events]
         foreign = await stubs.feed.ListEvents(feed.ListEventsRequest(customer_id=world.theirs["customer"]))
+        of_today = admin.ListShadowDenialsRequest(
+            start_time=timestamp(datetime(2000, 1, 1, tzinfo=UTC)),
+            end_time=timestamp(datetime(2100, 1, 1, tzinfo=UTC)),
+        )
+        ours = await stubs.ledger_admin.ListShadowDenials(of_today)
 
     assert [one.customer_id for one in customers.customers] == [world.ours["customer"]]
     assert {one.customer_id for one in signed.contracts} == {world.ours["customer"]}
     assert world.ours["contract_id"] in [one.contract_id for one in signed.contracts]
     assert [one.alert_id for one in alerts.alerts] == [world.ours["alert_id"]]
     assert {one.customer_id for one in events.events} == {world.ours["customer"]}
+    assert {one.customer_id for one in ours.shadow_denials} == {world.ours["customer"]}
+    all_denials = await world.acme.stubs.ledger_admin.ListShadowDenials(of_today)
+    assert len(all_denials.shadow_denials) > len(ours.shadow_denials)
     everything = await world.acme.stubs.feed.ListEvents(feed.ListEventsRequest())
     assert len(everything.events) > len(events.events)
     assert (seen, list(foreign.events)) == (list(events.events), [])

@@ -96,6 +96,36 @@ async def test_of_twenty_calls_at_once_exactly_as_many_as_the_concurrency_cap_ar
     await replicas[0].assert_adds_up()
 
 
+async def test_in_shadow_mode_all_of_twenty_calls_at_once_are_allowed_and_those_beyond_the_cap_counted(
+    replicas: list[RunningLedger],
+) -> None:
+    await replicas[0].set_concurrency_cap(5, group_key="user_id", is_shadow=True)
+
+    answers = await _ask_at_once(replicas, 20, 1, user="ann")
+
+    assert {answer.decision for answer in answers} == {ALLOWED}
+    assert [answer.HasField("shadow_denial") for answer in answers].count(True) == 15
+    (line,) = await replicas[1].shadow_denials()
+    assert (line.denials, line.credits_micros) == (15, 15 * CREDIT)
+    await replicas[0].assert_adds_up()
+
+
+async def test_debits_in_shadow_mode_draw_every_credit_once_and_the_rest_is_a_shortfall(
+    replicas: list[RunningLedger],
+) -> None:
+    await replicas[0].set_shadow()
+
+    answers = await asyncio.gather(*(replicas[number % 2].debit(30) for number in range(20)))
+
+    assert sum(answer.debited_micros for answer in answers) == 400 * CREDIT
+    assert sum(answer.shadow_denial.missing_micros for answer in answers) == 200 * CREDIT
+    (line,) = await replicas[0].shadow_denials()
+    assert line.denials == [answer.HasField("shadow_denial") for answer in answers].count(True) == 7
+    pool = await replicas[1].pool()
+    assert (pool.available_micros, pool.shortfall_micros) == (0, 200 * CREDIT)
+    await replicas[0].assert_adds_up()
+
+
 async def test_fifty_copies_of_one_request_make_one_hold(replicas: list[RunningLedger]) -> None:
     answers = await asyncio.gather(
         *(replicas[number % 2].authorize(7, request_id="one-call") for number in range(50))

@@ -38,7 +38,7 @@ async def decision_agrees(world: World, product: str, user: str, replica: int) -
         told = await world.replicas[replica].gate.GetDecision(
             pb.GetDecisionRequest(customer=customer, ask=ask)
         )
-        reason = pool.refusal(product, user, 1)
+        reason = pool.bar(product) or pool.crowd(user) or pool.refusal(product, user, 1)
         assert (customer, _reason(told.denial_reason)) == (customer, reason)
         if reason not in ("CUSTOMER_SUSPENDED", "NOT_ENTITLED"):
             assert told.available_micros == pool.room(product, user)[0]
@@ -47,6 +47,9 @@ async def decision_agrees(world: World, product: str, user: str, replica: int) -
             assert [one.used_micros for one in told.spend_caps] == [
                 pool.used(user, daily) for _, daily in caps
             ]
+            assert {one.open_holds for one in told.concurrency_caps} <= {
+                sum(who in (hold.user, "*") for hold in pool.alive()) for who in (user, "*")
+            }
 
 
 async def histories_agree(world: World, replica: int) -> None:

@@ -38,7 +38,11 @@ class Pool:
     def __init__(self, now: datetime, start: datetime) -> None:
         self.now, self.start, self.end, self.is_suspended, self.shortfall = now, start, NEVER, False, 0
         # By product: (credits, units). By user, "" for users without a cap: (limit, whether it is daily). By hold_id.
-        self.prices, self.caps, self.holds = dict[str, Any](), dict[str, Any](), dict[str, Thing]()
+        # By user, or "*" for all calls together: the most open holds.
+        self.prices, self.caps, self.holds, self.most = (
+            *(dict[str, Any](), dict[str, Any](), dict[str, Thing]()),
+            dict[str, int](),
+        )
         self.card = ""  # a rate, and so its meter, belongs to one card
         self.meters = dict[Any, int]()  # units used, by product, price, month and card
         # The cap on overage: None if there is none, -1 if there is no overage. By month: what was overage.
@@ -114,9 +118,8 @@ class Pool:
         return total(hold.draws) + hold.overage
 
     def overage_room(self) -> int:
-        cap = BILLION if self.overage_cap is None else self.overage_cap
         used = sum(hold.overage for hold in self.alive()) + self.overage.get(self.month(), 0)
-        return max(0, cap - used)
+        return max(0, (BILLION if self.overage_cap is None else self.overage_cap) - used)
 
     def bill(self, uncovered: int, reserved: int = 0) -> int:
         """Return what is overage of it. reserved: as much may be, whatever the cap is by now."""
@@ -130,8 +133,10 @@ class Pool:
         return min(available + self.overage_room(), headroom)
 
     def room(self, product: str, user: str) -> tuple[int, int]:
-        caps = [self.caps[one] for one in (user, "") if user and one in self.caps][:1]
-        headroom = [max(0, limit - self.used(user, is_daily)) for limit, is_daily in caps]
+        headroom = [
+            max(0, limit - self.used(user, is_daily))
+            for limit, is_daily in [self.caps[one] for one in (user, "") if user and one in self.caps][:1]
+        ]
         return total(self.draw(product, WITHOUT_END)), min(headroom, default=WITHOUT_END)
 
     def bar(self, product: str) -> str:
@@ -139,6 +144,22 @@ class Pool:
             return "CUSTOMER_SUSPENDED"
         is_priced = product in self.prices and self.start <= self.now < self.end
         return "" if is_priced else "NOT_ENTITLED"
+
+    def crowd(self, user: str) -> str:
+        return (
+            "TOO_MANY_IN_FLIGHT"
+            if any(
+                sum(who in (hold.user, "*") for hold in self.alive()) >= most
+                for who, most in self.limits(user).items()
+            )
+            else ""
+        )
+
+    def limits(self, user: str) -> dict[str, int]:
+        """Return the most open holds of a user's calls, and ("*") of all calls."""
+        return {"*": self.most.get("*", WITHOUT_END)} | (
+            {user: self.most.get(user, self.most.get("", WITHOUT_END))} if user else {}
+        )
 
     def refusal(self, product: str, user: str, credits: int) -> str:
         if reason := self.bar(product):
@@ -154,16 +175,19 @@ class Pool:
 
     def authorize(self, hold_id: str, ask: Thing, ttl: timedelta, takes_part: bool) -> str:
         meter, amount = self.meter(ask.product), ask.amount
-        price = meter[1]
-        reason = self.refusal(ask.product, ask.user, cost(amount, ask.in_units, price))
-        part = worth(self.payable(ask.product, ask.user), ask.in_units, price)
+        reason = (
+            self.bar(ask.product)
+            or self.crowd(ask.user)
+            or self.refusal(ask.product, ask.user, cost(amount, ask.in_units, meter[1]))
+        )
+        part = worth(self.payable(ask.product, ask.user), ask.in_units, meter[1])
         if takes_part and part and reason in ("SPEND_CAP_REACHED", "INSUFFICIENT_CREDITS"):
             amount, reason = part, ""
         if not reason:
             hold = Thing(product=ask.product, user=ask.user, meter=meter, end=self.now + ttl, is_open=True)
-            hold.amount, hold.draws = amount, self.draw(ask.product, cost(amount, ask.in_units, price))
+            hold.amount, hold.draws = amount, self.draw(ask.product, cost(amount, ask.in_units, meter[1]))
             hold.units, hold.lines = amount if ask.in_units else 0, []
-            hold.overage = cost(amount, ask.in_units, price) - total(hold.draws)
+            hold.overage = cost(amount, ask.in_units, meter[1]) - total(hold.draws)
             self.holds[hold_id] = hold
         return reason
 
@@ -188,7 +212,7 @@ class Pool:
         self, hold_id: str, asks: list[Thing], ttl: timedelta
     ) -> tuple[str, list[int], list[int]]:
         costs = [cost(ask.amount, True, self.meter(ask.product)[1]) for ask in asks]
-        reason = next(filter(None, (self.bar(ask.product) for ask in asks)), "")
+        reason = next(filter(None, (*(self.bar(ask.product) for ask in asks), self.crowd(asks[0].user))), "")
         if not reason:
             reason, hold = self.reserve(asks, costs, ttl)
         if not reason:

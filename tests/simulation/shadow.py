@@ -7,7 +7,7 @@ from typing import Any
 
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_pb2 as pb
-from tests.simulation.model import Pool, add_months, worth
+from tests.simulation.model import NEVER, Pool, add_months, worth
 
 AI, IMAGES = "crt_ai", "crt_images"
 PRODUCTS = {"prd_assistant": AI, "prd_preview": AI, "prd_painter": IMAGES}
@@ -15,6 +15,7 @@ CUSTOMERS = ("cus_acme", "cus_globex")
 POOLS = [(customer, credit_type) for customer in CUSTOMERS for credit_type in (AI, IMAGES)]
 TTL_DEFAULT = timedelta(minutes=5)
 BARRED = ("CUSTOMER_SUSPENDED", "NOT_ENTITLED")
+FULL = "TOO_MANY_IN_FLIGHT"
 
 Answer = Any  # a response, or the reason of an error
 
@@ -45,6 +46,8 @@ class Shadow:
             return fault.args[0]
         if getattr(answer, "denial_reason", 0) == pb.DENIAL_REASON_SPEND_CAP_REACHED:
             answer.reached_cap.CopyFrom(self._reached_cap(customer, request, told))
+        if getattr(answer, "denial_reason", 0) == pb.DENIAL_REASON_TOO_MANY_IN_FLIGHT:
+            answer.reached_concurrency_cap.CopyFrom(self._full_cap(customer, request, told))
         if getattr(answer, "decision", pb.DECISION_ALLOWED) == pb.DECISION_ALLOWED:
             self.given[name] = (request, answer)
         return answer
@@ -107,6 +110,28 @@ class Shadow:
             window_start_time=timestamp(start),
             window_end_time=timestamp(end),
         )
+
+    def _full_cap(self, customer: str, request: pb.AuthorizeRequest, told: Answer) -> pb.ConcurrencyCapUse:
+        """Return the concurrency cap that denies a request. The Ledger chose its id, and one of two alike."""
+        products = [line.product_id for line in request.lines] or [request.product_id]
+        pool, user = self.pools[customer, PRODUCTS[products[0]]], request.group_values["user_id"]
+        full = []
+        for who, most in pool.limits(user).items():
+            ends = sorted(hold.end for hold in pool.alive() if who in (hold.user, "*"))
+            if len(ends) >= most:
+                free = ends[len(ends) - most] if most else NEVER
+                full.append((free, who == told.reached_concurrency_cap.group_value, who, most, len(ends)))
+        free, _, who, most, opened = max(full)
+        use = pb.ConcurrencyCapUse(
+            concurrency_cap_id=told.reached_concurrency_cap.concurrency_cap_id,
+            group_key="" if who == "*" else "user_id",
+            group_value="" if who == "*" else who,
+            holds_max=most,
+            open_holds=opened,
+        )
+        if free < NEVER:
+            use.free_time.CopyFrom(timestamp(free))
+        return use
 
     def _place(self, customer: str, hold_id: str) -> tuple[str, Pool]:
         for (owner, credit_type), pool in self.pools.items():
@@ -215,10 +240,11 @@ def _decision_of_lines(pool: Pool, credit_type: str, asks: list[Thing], reason: 
     if reason in BARRED:
         return decision
     rooms = [pool.room(ask.product, ask.user) for ask in asks]
+    payable = min(pool.payable(ask.product, ask.user) for ask in asks)
     return decision | {
         "credit_type_id": credit_type,
         "available_micros": min(available for available, _ in rooms),
-        "affordable_credits_micros": min(pool.payable(ask.product, ask.user) for ask in asks),
+        "affordable_credits_micros": 0 if reason == FULL else payable,
     }
 
 
@@ -270,6 +296,7 @@ def _decision(pool: Pool, credit_type: str, ask: Thing, reason: str) -> Any:
     if reason in BARRED:
         return decision
     available, affordable = _room(pool, ask)
+    affordable = 0 if reason == FULL else affordable
     return decision | {
         "credit_type_id": credit_type,
         "available_micros": available,

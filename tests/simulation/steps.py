@@ -265,6 +265,9 @@ class Steps:
     ) -> None:
         await self._world.cap(customer, credit_type, user, limit, is_daily, replica)
 
+    async def limit_holds(self, replica: int, customer: str, credit_type: str, who: str, most: int) -> None:
+        await self._world.limit_holds(customer, credit_type, who, most, replica)
+
     async def overage(self, replica: int, customer: str, credit_type: str, cap: int | None) -> None:
         await self._world.allow_overage(customer, credit_type, cap, replica)
 
@@ -506,6 +509,13 @@ _steps: dict[str, st.SearchStrategy[Drawn]] = {
         limit=st.just(0) | _amounts,
         is_daily=_flags,
     ),
+    "limit_holds": _drawn(
+        replica=_replicas,
+        customer=_customers,
+        credit_type=_credit_types,
+        who=_users | st.just("*"),
+        most=st.sampled_from([0, 1, 1, 2, 2, 3, 1_000]),
+    ),
     "lift_cap": _drawn(replica=_replicas, customer=_customers, credit_type=_credit_types, user=_users),
     "overage": _drawn(
         replica=_replicas,
@@ -559,6 +569,7 @@ TELLING = one_of(
     *2 * ["seats"],
     "cap",
     "lift_cap",
+    "limit_holds",
     *2 * ["overage"],
     "suspend",
     "move_alias",

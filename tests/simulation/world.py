@@ -294,7 +294,11 @@ class World:
     async def cap(
         self, customer: str, credit_type: str, user: str, limit: int, daily: bool, replica: int
     ) -> None:
-        self.shadow.pools[customer, credit_type].caps[user] = (limit, daily)
+        """Set the only cap of a user; one in another window would be a second one."""
+        caps = self.shadow.pools[customer, credit_type].caps
+        if user in caps and caps[user][1] != daily:
+            await self.lift_cap(customer, credit_type, user, replica)
+        caps[user] = (limit, daily)
         told = await self.replicas[replica].set_cap(
             0,
             user=user,
@@ -304,6 +308,14 @@ class World:
             window=apb.CAP_WINDOW_DAY if daily else apb.CAP_WINDOW_BILLING_PERIOD,
         )
         self.cap_ids[customer, credit_type, user] = told.spend_cap_id
+
+    async def limit_holds(self, customer: str, credit_type: str, who: str, most: int, replica: int) -> None:
+        """Let a user ("": each; "*": all calls together) have at most so many open holds."""
+        self.shadow.pools[customer, credit_type].most[who] = most
+        of_user = {} if who == "*" else {"group_key": "user_id", "group_value": who}
+        await self.replicas[replica].set_concurrency_cap(
+            most, customer=customer, credit_type_id=credit_type, **of_user
+        )
 
     async def lift_cap(self, customer: str, credit_type: str, user: str, replica: int) -> None:
         """Remove a cap if there is one."""

@@ -122,6 +122,36 @@ async def test_a_cap_that_was_lifted_denies_no_more(replicas: tuple[RunningLedge
     assert (await first.debit(100, user="ann")).decision == pb.DECISION_ALLOWED
 
 
+async def test_open_holds_of_one_replica_fill_the_cap_of_the_other(
+    replicas: tuple[RunningLedger, RunningLedger],
+) -> None:
+    first, second = replicas
+    cap = await second.set_concurrency_cap(2, group_key="user_id")
+    holds = [(await replica.authorize(1, user="ann")).hold_id for replica in replicas]
+    full = [(await replica.authorize(1, user="ann")).denial_reason for replica in replicas]
+    await second.release(holds[0])
+    again = [(await replica.authorize(1, user="ann")).denial_reason for replica in replicas]
+    await second.lift_concurrency_cap(cap.concurrency_cap_id)
+
+    too_many = pb.DENIAL_REASON_TOO_MANY_IN_FLIGHT
+    assert (full, again) == ([too_many, too_many], [0, too_many])
+    assert (await first.authorize(1, user="ann")).decision == pb.DECISION_ALLOWED
+
+
+async def test_shadow_mode_begins_and_ends_on_every_replica_with_the_next_call(
+    replicas: tuple[RunningLedger, RunningLedger],
+) -> None:
+    first, second = replicas
+    await second.set_shadow()
+    in_shadow = await first.debit(1_000, user="ann")
+    await second.set_shadow(is_on=False)
+    denied = await first.debit(1, user="ann")
+
+    assert in_shadow.shadow_denial.denial_reason == pb.DENIAL_REASON_INSUFFICIENT_CREDITS
+    assert denied.denial_reason == pb.DENIAL_REASON_INSUFFICIENT_CREDITS
+    await first.assert_adds_up()
+
+
 async def test_a_hold_of_one_replica_is_captured_extended_and_released_by_the_other(
     replicas: tuple[RunningLedger, RunningLedger],
 ) -> None:

@@ -7,7 +7,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from grpc import StatusCode
 
-from purser_client import Credits, Denial, DenialReason, Denied, Gate, Hold, LedgerFault, Quantity
+from purser_client import (
+    Credits,
+    Denial,
+    DenialReason,
+    Denied,
+    FullCap,
+    Gate,
+    Hold,
+    LedgerFault,
+    Quantity,
+    ShadowDenial,
+)
 from tests.rpc.purser_client.asks import ASK, LONG, credits_of
 from tests.support.ledger import AI, JULY, JUNE, RunningLedger
 
@@ -78,6 +89,49 @@ async def test_group_values_identify_who_spends(gate: Gate, ledger: RunningLedge
         await gate.debit(**ASK, credits=1, group_values={"user_id": "ann"})
     assert raised.value.reason is DenialReason.SPEND_CAP_REACHED
     await gate.debit(**ASK, credits=1, user_id="bob")
+
+
+async def test_a_denial_names_the_cap_on_open_holds_and_when_one_more_is_allowed(
+    gate: Gate, ledger: RunningLedger
+) -> None:
+    cap = await ledger.set_concurrency_cap(1, group_key="user_id")
+    async with gate.authorize(**ASK, credits=1, user_id="ann", ttl=timedelta(minutes=1)):
+        with pytest.raises(Denied) as raised:
+            async with gate.authorize(**ASK, credits=1, user_id="ann"):
+                raise AssertionError("it was denied")
+
+    assert raised.value.reason is DenialReason.TOO_MANY_IN_FLIGHT
+    assert raised.value.denial.full_cap == FullCap(
+        concurrency_cap_id=cap.concurrency_cap_id,
+        group_key="user_id",
+        group_value="ann",
+        product="",
+        holds_max=1,
+        open_holds=1,
+        free_time=JUNE + timedelta(minutes=1),
+    )
+
+
+async def test_what_only_shadow_mode_has_allowed_says_so(gate: Gate, ledger: RunningLedger) -> None:
+    await ledger.set_shadow()
+
+    async with gate.authorize(**ASK, credits=410) as hold:
+        assert hold.ledger_hold is not None
+        assert hold.ledger_hold.credits == Credits.of(400)
+        assert hold.ledger_hold.shadow_denial == ShadowDenial(
+            reason=DenialReason.INSUFFICIENT_CREDITS,
+            spend_cap_id="",
+            concurrency_cap_id="",
+            missing=Credits.of(10),
+        )
+        hold.capture(410)
+    debited = await gate.debit(**ASK, credits=5)
+
+    assert hold.capture_result is not None
+    assert hold.capture_result.shortfall == Credits.of(10)
+    assert debited.debited == Credits.zero()
+    assert debited.shadow_denial is not None
+    assert debited.shadow_denial.missing == Credits.of(5)
 
 
 async def test_a_denial_says_what_would_be_allowed(gate: Gate, ledger: RunningLedger) -> None:
