@@ -109,6 +109,8 @@ class Shadow:
             used_micros=pool.used(user, is_daily),
             window_start_time=timestamp(start),
             window_end_time=timestamp(end),
+            scope=pb.CAP_SCOPE_GROUP_VALUE,
+            owner=pb.CAP_OWNER_VENDOR,
         )
 
     def _full_cap(self, customer: str, request: pb.AuthorizeRequest, told: Answer) -> pb.ConcurrencyCapUse:
