@@ -2,6 +2,7 @@
 """Every type of alert on the running mesh: what Acme does, and the states of the alert that Alert shows."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,10 +12,17 @@ from meshkit.rpc.fields import timestamp
 from purser.alert.v1 import alert_pb2 as alert
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as ledger
+from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
+from tests.support.alert import RunningAlert, running_alert
+from tests.support.ledger import AI, JULY, RunningLedger, running_ledger
 from tests.support.mesh import JUNE, Acme, SwitchedMesh, acme_at, advance, until
 from tests.support.postgres import Databases
 
 PERCENT = MICROS
+WATCH_KINDS = {
+    alert.ALERT_TYPE_LOW_SEAT_BALANCE: peer_pb.WATCH_KIND_LOW_SEAT_BALANCE,
+    alert.ALERT_TYPE_OVERAGE: peer_pb.WATCH_KIND_OVERAGE,
+}
 AUGUST = datetime(2025, 8, 1, tzinfo=UTC)
 OK, IN_ALARM = alert.ALERT_STATE_OK, alert.ALERT_STATE_IN_ALARM
 Watched = list[tuple[str, "alert.AlertState.ValueType", int]]
@@ -126,3 +134,84 @@ async def test_a_grant_that_expires_soon_has_its_own_state(acme: Acme) -> None:
     await until_states(acme, soon, ("", OK, 0), (grant_id, IN_ALARM, 10 * MICROS))
     await advance(acme.stubs, JUNE + timedelta(days=10))
     await until_states(acme, soon, ("", OK, 0), (grant_id, OK, 0))
+
+
+@asynccontextmanager
+async def alert_and_ledger(databases: Databases) -> AsyncIterator[tuple[RunningAlert, RunningLedger]]:
+    """A real Alert, and a real Ledger that sends its crossings there."""
+    async with (
+        running_alert(databases) as alerts,
+        running_ledger(databases, alert_address=alerts.address) as one,
+    ):
+        await one.sell_assistant()
+        yield alerts, one
+
+
+async def watch_at(
+    ledger: RunningLedger, alerts: RunningAlert, request: alert.CreateAlertRequest
+) -> alert.Alert:
+    """Create an alert, and give the Ledger the threshold as Alert does."""
+    made = (await alerts.stub.CreateAlert(request)).alert
+    await ledger.watch(
+        0,
+        alert_id=made.alert_id,
+        watch_kind=WATCH_KINDS[made.alert_type],
+        threshold_micros=made.threshold_micros,
+        rearm_micros=made.rearm_micros,
+        group_key=made.group_key,
+        group_value=made.group_value,
+    )
+    return made
+
+
+async def shown(alerts: RunningAlert, ledger: RunningLedger, made: alert.Alert) -> Watched:
+    await ledger.flush()
+    asked = alert.GetAlertStateRequest(alert_id=made.alert_id)
+    statuses = (await alerts.stub.GetAlertState(asked)).statuses
+    return [(one.group_value, one.state, one.value_micros) for one in statuses]
+
+
+async def test_each_named_seat_has_its_own_state(databases: Databases) -> None:
+    async with alert_and_ledger(databases) as (alerts, running):
+        await running.sign_named_seats()
+        await running.assign("ann", "bob", sequence=1)
+        request = alert.CreateAlertRequest(
+            request_id="seats",
+            name="Seats run low",
+            alert_type=alert.ALERT_TYPE_LOW_SEAT_BALANCE,
+            customer_id="cus_acme",
+            credit_type_id=AI,
+            threshold_micros=20 * MICROS,
+            group_key="user_id",
+        )
+        seats = await watch_at(running, alerts, request)
+        await running.debit(79, user="ann")
+        await running.debit(80, user="bob")
+        assert await shown(alerts, running, seats) == [("", OK, 0), ("bob", IN_ALARM, 20 * MICROS)]
+
+        await running.debit(1, user="ann")
+        running.clock.advance_to(JULY)
+        resolved = [("", OK, 0), ("ann", OK, 100 * MICROS), ("bob", OK, 100 * MICROS)]
+        assert await shown(alerts, running, seats) == resolved
+
+
+async def test_overage_that_starts_is_an_alarm_until_the_next_usage_period(databases: Databases) -> None:
+    async with alert_and_ledger(databases) as (alerts, running):
+        limit = peer_pb.OverageLimit(credit_type_id=AI)
+        await running.tell_customer("cus_acme", "acme")
+        await running.apply_contract(start=JUNE, overage=peer_pb.OveragePolicy(limits=[limit]))
+        request = alert.CreateAlertRequest(
+            request_id="overage",
+            name="Overage starts",
+            alert_type=alert.ALERT_TYPE_OVERAGE,
+            customer_id="cus_acme",
+            credit_type_id=AI,
+        )
+        started = await watch_at(running, alerts, request)
+        await running.debit(400)
+        assert await shown(alerts, running, started) == [("", OK, 0)]
+
+        await running.debit(0, credits_micros=1)
+        assert await shown(alerts, running, started) == [("", IN_ALARM, 1)]
+        running.clock.advance_to(JULY)
+        assert await shown(alerts, running, started) == [("", OK, 0)]

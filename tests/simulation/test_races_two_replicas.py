@@ -16,6 +16,7 @@ from google.protobuf.duration_pb2 import Duration
 from grpc.aio import AioRpcError
 from prometheus_client import REGISTRY
 
+from meshkit.rpc.fields import timestamp
 from meshkit.rpc.status import from_rpc_error
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as apb
@@ -212,6 +213,30 @@ async def test_a_percentage_watched_at_one_replica_is_crossed_at_the_other(
 
     heard = (await alert.until_heard(2))[1:]
     assert [(one.in_alarm, one.value_micros) for one in heard] == [(True, 25_000_000)]
+
+
+async def test_a_grant_issued_at_one_replica_is_told_of_by_the_clock_of_the_other_before_it_expires(
+    replicas: Replicas, alert: RecordingAlert
+) -> None:
+    first, second = replicas
+    await _know(first, second)
+    within = {"watch_kind": apb.WATCH_KIND_GRANT_EXPIRING, "within_days": 3}
+    await first.watch(50, customer_id="", **within)
+    ends = JUNE + timedelta(days=9)
+    grant = await second.top_up(50, expire_time=timestamp(ends))
+    first.clock.advance_to(ends - timedelta(days=3, microseconds=1))
+    await first.flush()
+    assert alert.heard == []
+
+    first.clock.advance_to(ends - timedelta(days=3))
+    await first.flush()
+    await first.debit(400, user="ann")
+    await second.debit(1, user="ann")
+    await second.flush()
+
+    told = [(one.group_value, one.in_alarm, one.value_micros) for one in alert.heard]
+    assert (grant.grant_id, True, 50 * CREDIT) in told
+    assert len(told) == len(set(told))
 
 
 async def test_seats_added_at_one_replica_are_credits_at_the_other(replicas: Replicas) -> None:
