@@ -9,7 +9,7 @@ from meshkit.outbox import warn_if_ahead
 from meshkit.rpc.status import faults_of
 from purser.ledger.v1 import ledger_peer_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2_grpc
-from services.alert.domain.alert import AlertType
+from services.alert.domain.alert import AlertType, SpendWindow
 from services.alert.domain.notices import WatchChanged
 
 _KINDS: Final = {
@@ -21,6 +21,11 @@ _KINDS: Final = {
     AlertType.GRANT_EXPIRING: pb.WATCH_KIND_GRANT_EXPIRING,
     AlertType.LOW_SEAT_BALANCE: pb.WATCH_KIND_LOW_SEAT_BALANCE,
 }
+
+
+def _kind_of(changed: WatchChanged) -> pb.WatchKind:
+    is_of_day = changed.alert_type is AlertType.SPEND and changed.window is SpendWindow.DAY
+    return pb.WATCH_KIND_SPEND_IN_DAY if is_of_day else _KINDS[changed.alert_type]
 
 
 class LedgerPeer:
@@ -35,7 +40,7 @@ class LedgerPeer:
             alert_id=changed.alert_id,
             version=changed.version,
             is_active=changed.is_active,
-            watch_kind=_KINDS[changed.alert_type],
+            watch_kind=_kind_of(changed),
             customer_id=changed.customer_id,
             credit_type_id=changed.credit_type_id,
             threshold_micros=changed.threshold.micros,

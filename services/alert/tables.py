@@ -53,6 +53,7 @@ alerts = Table(
     Column("invoice_position", BigInteger),  # of an INVOICE_TOTAL: events up to here in the feed are observed
     Column("has_unique_name", Boolean, nullable=False),  # false: named before names were unique
     Column("expires_within_days", Integer, nullable=False),  # 0: not of its type
+    Column("spend_window", Text, nullable=False),
     schema=SCHEMA,
 )
 

@@ -42,6 +42,13 @@ class AlertType(Enum):
     INVOICE_TOTAL = "INVOICE_TOTAL"
 
 
+class SpendWindow(Enum):
+    """The window over which a SPEND counts. DAY: the UTC day."""
+
+    BILLING_PERIOD = "BILLING_PERIOD"
+    DAY = "DAY"
+
+
 # In alarm at or below the threshold; the others at or above it.
 LOW: Final = frozenset({AlertType.LOW_BALANCE, AlertType.LOW_PERCENTAGE, AlertType.LOW_SEAT_BALANCE})
 # Their group key is the caller's.
@@ -81,6 +88,7 @@ class Alert:
     quiet_period: timedelta
     pause_time: datetime | None = None
     expires_within_days: int = 0
+    window: SpendWindow = SpendWindow.BILLING_PERIOD
     currency_code: str = ""
 
     @property

@@ -16,6 +16,7 @@ from services.alert.domain.alert import (
     AlertType,
     CreditTypeId,
     CustomerId,
+    SpendWindow,
 )
 from services.alert.domain.delivery import Delivery, DeliveryId
 from services.alert.domain.endpoint import (
@@ -45,6 +46,7 @@ class CreateAlert:
     rearm: Credits | None = None
     quiet_period: timedelta = NOT_QUIET
     expires_within_days: int = 0
+    window: SpendWindow = SpendWindow.BILLING_PERIOD
     currency_code: str = ""
 
 

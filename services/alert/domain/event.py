@@ -130,6 +130,8 @@ def edge_of(event_id: EventId, event_type: EventType, alert: Alert, status: Aler
     }
     if alert.alert_type is AlertType.GRANT_EXPIRING:
         data["expires_within_days"] = alert.expires_within_days
+    if alert.alert_type is AlertType.SPEND:
+        data["window"] = alert.window.value
     return Occurrence(
         event_id=event_id,
         event_type=event_type,

@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 from meshkit.quantity import Credits
-from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
+from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId, SpendWindow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,7 @@ class WatchChanged:
     group_value: str
     rearm: Credits
     expires_within_days: int = 0
+    window: SpendWindow = SpendWindow.BILLING_PERIOD
 
 
 def watch_of(alert: Alert) -> WatchChanged:
@@ -38,4 +39,5 @@ def watch_of(alert: Alert) -> WatchChanged:
         group_value=alert.group_value,
         rearm=alert.rearm,
         expires_within_days=alert.expires_within_days,
+        window=alert.window,
     )

@@ -64,6 +64,7 @@ class Alerts:
                 rearm=rearm_of(command.alert_type, command.threshold, command.rearm),
                 quiet_period=command.quiet_period,
                 expires_within_days=command.expires_within_days,
+                window=command.window,
                 currency_code=command.currency_code,
             )
             await tx.alerts.insert(alert)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from access import current_caller, only_visible
 from meshkit.page import Page
 from meshkit.quantity import Credits
-from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
+from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId, SpendWindow
 from services.alert.domain.errors import AlertNameTaken, AlertNotFound
 from services.alert.domain.queries import ListAlerts
 from services.alert.tables import alerts
@@ -32,6 +32,7 @@ _SELECT = select(
     alerts.c.quiet_period,
     alerts.c.pause_time,
     alerts.c.expires_within_days,
+    alerts.c.spend_window,
     alerts.c.currency_code,
 )
 _HAS_UNIQUE_NAME = and_(alerts.c.archive_time.is_(None), alerts.c.has_unique_name)
@@ -67,6 +68,7 @@ class StoredAlerts:
                 invoice_position=None if alert.is_of_ledger else 0,
                 has_unique_name=True,
                 expires_within_days=alert.expires_within_days,
+                spend_window=alert.window.value,
             )
             .on_conflict_do_nothing(
                 index_elements=[alerts.c.customer_id, alerts.c.name], index_where=_HAS_UNIQUE_NAME
@@ -167,5 +169,6 @@ def _from_row(row: Row[*tuple[Any, ...]]) -> Alert:
         quiet_period=row.quiet_period,
         pause_time=row.pause_time,
         expires_within_days=row.expires_within_days,
+        window=SpendWindow(row.spend_window),
         currency_code=row.currency_code,
     )

@@ -46,6 +46,11 @@ def _with_expiry(alert_or_watch: Json) -> Json:
     return alert_or_watch | {"expires_within_days": 0}
 
 
+def _with_window(alert_or_watch: Json) -> Json:
+    """Windows of spends: until then all were of the billing period."""
+    return alert_or_watch | {"window": "BILLING_PERIOD"}
+
+
 def _with_header_names(endpoint: Json) -> Json:
     """Custom headers, and why an endpoint was disabled."""
     return endpoint | {"header_names": [], "disable_reason": None}
@@ -74,7 +79,7 @@ def _created_with_recipients(created: Json) -> Json:
 
 
 RESPONSES: Final = Formats[Response](
-    Format("Alert", Alert, (_with_hysteresis, _with_expiry, _without_currency)),
+    Format("Alert", Alert, (_with_hysteresis, _with_expiry, _without_currency, _with_window)),
     Format("AlertStatus", AlertStatus, (_without_quiet_period,)),
     Format("CrossingReceipt", CrossingReceipt),
     Format("Delivery", Delivery),
@@ -93,4 +98,6 @@ RESPONSES: Final = Formats[Response](
     ),
 )
 # Each is named as the notice's kind.
-NOTICES: Final = Formats[WatchChanged](Format("WATCH_CHANGED", WatchChanged, (_with_rearm, _with_expiry)))
+NOTICES: Final = Formats[WatchChanged](
+    Format("WATCH_CHANGED", WatchChanged, (_with_rearm, _with_expiry, _with_window))
+)

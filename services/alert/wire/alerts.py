@@ -24,6 +24,7 @@ from services.alert.domain.alert import (
     AlertType,
     CreditTypeId,
     CustomerId,
+    SpendWindow,
     threshold_of,
     wrong_threshold,
 )
@@ -50,6 +51,11 @@ _TYPES_TO_WIRE: Final = {
     AlertType.LOW_SEAT_BALANCE: pb.ALERT_TYPE_LOW_SEAT_BALANCE,
     AlertType.INVOICE_TOTAL: pb.ALERT_TYPE_INVOICE_TOTAL,
 }
+_WINDOWS_TO_WIRE: Final = {
+    SpendWindow.BILLING_PERIOD: pb.SPEND_WINDOW_BILLING_PERIOD,
+    SpendWindow.DAY: pb.SPEND_WINDOW_DAY,
+}
+_WINDOWS: Final[dict[int, SpendWindow]] = {value: one for one, value in _WINDOWS_TO_WIRE.items()}
 _TYPES: Final[dict[int, AlertType]] = {value: one for one, value in _TYPES_TO_WIRE.items()}
 _STATES_TO_WIRE: Final = {
     AlertState.EVALUATING: pb.ALERT_STATE_EVALUATING,
@@ -86,6 +92,7 @@ def create_from_wire(request: pb.CreateAlertRequest) -> CreateAlert:
         rearm=_optional_credits(fields, request, "rearm_micros"),
         quiet_period=_quiet_period(fields, request) or NOT_QUIET,
         expires_within_days=request.expires_within_days,
+        window=_WINDOWS.get(request.window, SpendWindow.BILLING_PERIOD),
         currency_code=_currency(fields, request.currency_code) if is_of_invoices else "",
     )
     wrong = "credit_type_id" if is_of_invoices else "currency_code"
@@ -191,6 +198,10 @@ def _check_what_is_watched(
         )
     elif request.expires_within_days:
         fields.add("expires_within_days", "is for GRANT_EXPIRING alerts only; leave it out")
+    if request.window and alert_type is not AlertType.SPEND:
+        fields.add("window", "is for SPEND alerts only; leave it out")
+    elif request.window:
+        fields.choice("window", request.window, _WINDOWS)
 
 
 def create_to_wire(alert: Alert) -> pb.CreateAlertResponse:
@@ -311,6 +322,9 @@ def alert_to_wire(alert: Alert) -> pb.Alert:
         quiet_period=alert.quiet_period or None,
         pause_time=optional_timestamp(alert.pause_time),
         expires_within_days=alert.expires_within_days,
+        window=_WINDOWS_TO_WIRE[alert.window]
+        if alert.alert_type is AlertType.SPEND
+        else pb.SPEND_WINDOW_UNSPECIFIED,
         currency_code=alert.currency_code,
     )
 

@@ -9,6 +9,7 @@ from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.crossings.sweep import Sweep, SweptPage
 from services.ledger.domain.crossings.watch import WatchKind
 from services.ledger.domain.gate.spend_cap import GroupValue
+from services.ledger.domain.gate.windows import CapWindow
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.rows import (
     ACTIVE_WATCHES,
@@ -96,7 +97,8 @@ _HIGH: Final = f"""
     {_PAGE}
     SELECT customer_id, group_value FROM ended
     UNION SELECT s.customer_id, s.group_value FROM page p JOIN ledger.spends s USING (customer_id, credit_type_id)
-    WHERE s.group_key = $8 AND ($9 = '' OR s.group_value = $9) AND s.period_spent_micros + s.period_ahead_micros >= $7
+    WHERE s.group_key = $8 AND ($9 = '' OR s.group_value = $9)
+        AND s.{{window}}_spent_micros + s.{{window}}_ahead_micros >= $7
 """
 
 
@@ -127,9 +129,10 @@ class WatchSweeps:
         )
         about = (*of_page, watch.alert_id, watch.version)
         match watch.kind:
-            case WatchKind.SPEND:
+            case WatchKind.SPEND | WatchKind.SPEND_IN_DAY:
+                high = _HIGH.format(window="day" if watch.window is CapWindow.DAY else "period")
                 of_watch = (watch.threshold.micros, watch.group_key, watch.group_value)
-                rows = await self._connection.fetch(_HIGH, *about, *of_watch)
+                rows = await self._connection.fetch(high, *about, *of_watch)
             case WatchKind.LOW_SEAT_BALANCE:
                 of_watch = (watch.threshold.micros, watch.group_key, watch.group_value)
                 rows = await self._connection.fetch(_LOW_SEAT, *about, *of_watch, at)

@@ -140,3 +140,34 @@ async def test_an_expiring_grant_is_named_in_the_event(
     event = await receiver.next_event()
     assert (event.data["group_value"], event.data["expires_within_days"]) == ("grt_1", 7)
     assert (event.data["alert_type"], event.data["value_micros"]) == ("GRANT_EXPIRING", 60 * CREDIT)
+
+
+async def test_a_spend_of_the_day_is_watched_as_such_and_its_window_is_in_the_event(
+    alert: AlertStub, ledger: RecordingLedger, peer: AlertPeerStub, receiver: WebhookReceiver
+) -> None:
+    await an_endpoint(alert, receiver)
+    request = a_request(
+        pb.ALERT_TYPE_SPEND, threshold_micros=CREDIT, group_key="user_id", window=pb.SPEND_WINDOW_DAY
+    )
+    made = (await alert.CreateAlert(request)).alert
+    without = a_request(
+        pb.ALERT_TYPE_SPEND, threshold_micros=CREDIT, group_key="user_id", name="Without a window"
+    )
+    without.request_id = "r2"
+    of_period = (await alert.CreateAlert(without)).alert
+
+    kinds = [one.watch_kind for one in ledger.told_of(ledger_pb.WatchThresholdRequest)]
+    assert kinds == [ledger_pb.WATCH_KIND_SPEND_IN_DAY, ledger_pb.WATCH_KIND_SPEND]
+    assert made.window == pb.SPEND_WINDOW_DAY
+    assert of_period.window == pb.SPEND_WINDOW_BILLING_PERIOD
+    await peer.ObserveCrossing(a_crossing(made, 1, in_alarm=True, group_value="ann"))
+    assert (await receiver.next_event()).data["window"] == "DAY"
+
+
+async def test_other_types_have_no_window(alert: AlertStub) -> None:
+    with bad_fields("window"):
+        await alert.CreateAlert(a_request(pb.ALERT_TYPE_LOW_BALANCE, window=pb.SPEND_WINDOW_DAY))
+    with bad_fields("window"):
+        await alert.CreateAlert(a_request(pb.ALERT_TYPE_SPEND, threshold_micros=1, group_key="k", window=9))
+    made = (await alert.CreateAlert(a_request(pb.ALERT_TYPE_LOW_BALANCE))).alert
+    assert made.window == pb.SPEND_WINDOW_UNSPECIFIED

@@ -263,3 +263,43 @@ async def test_within_days_are_needed_for_expiring_grants(watched: RunningLedger
     for days in (0, 367, -1):
         with bad_fields("within_days"):
             await watched.watch(50, watch_kind=peer_pb.WATCH_KIND_GRANT_EXPIRING, within_days=days)
+
+
+SPEND_IN_DAY = {"watch_kind": peer_pb.WATCH_KIND_SPEND_IN_DAY, "group_key": "user_id"}
+
+
+@pytest.mark.parametrize("customer_id", ["cus_acme", ""])
+async def test_what_a_user_spends_in_a_day_is_told_and_midnight_resolves_it_though_nobody_asks(
+    watched: RunningLedger, alert: RecordingAlert, customer_id: str
+) -> None:
+    await watched.watch(100, customer_id=customer_id, **SPEND_IN_DAY)
+    await watched.watch(150, alert_id="alr_month", watch_kind=peer_pb.WATCH_KIND_SPEND, group_key="user_id")
+    first = [("", False, 0)] * (2 if customer_id else 1)
+    await watched.debit(99, user="ann")
+    assert await told(watched, alert) == first
+    await watched.debit(1, user="ann")
+    assert (await told(watched, alert))[len(first) :] == [("ann", True, 100 * CREDIT)]
+
+    watched.clock.advance_to(JUNE + DAY - TICK)
+    assert len(await told(watched, alert)) == len(first) + 1
+    watched.clock.advance_to(JUNE + DAY)
+    assert (await told(watched, alert))[len(first) + 1 :] == [("ann", False, 0)]
+    assert alert.heard[-1].observe_time == timestamp(JUNE + DAY)
+
+    await watched.debit(50, user="ann")  # 150 in the usage period, 50 in the day
+    told_last = (await told(watched, alert))[len(first) + 2 :]
+    assert told_last == [("ann", True, 150 * CREDIT)]
+    assert alert.heard[-1].alert_id == "alr_month"
+
+
+async def test_a_new_watch_of_the_day_finds_who_is_past_it_today(
+    watched: RunningLedger, alert: RecordingAlert
+) -> None:
+    await watched.debit(100, user="bob")
+    watched.clock.advance_to(JUNE + DAY)
+    await watched.debit(60, user="ann")
+    await watched.debit(59, user="bob")
+
+    await watched.watch(60, customer_id="", **SPEND_IN_DAY)
+
+    assert await told(watched, alert) == [("ann", True, 60 * CREDIT)]

@@ -31,7 +31,7 @@ from services.ledger.domain.credits.proration import SeatChange, Seats
 from services.ledger.domain.credits.refund import GrantRefunded, RefundGrant, refund_grant
 from services.ledger.domain.credits.schedule import Edition, Schedule
 from services.ledger.domain.crossings import alarm
-from services.ledger.domain.crossings.watch import Crossing, Watch, WatchKind
+from services.ledger.domain.crossings.watch import OF_SPEND, Crossing, Watch
 from services.ledger.domain.gate import capturing, gate, lines
 from services.ledger.domain.gate.decision import (
     Amount,
@@ -492,7 +492,7 @@ class Books:
 
     def _watched_values(self) -> Iterator[GroupValue]:
         for watch in self.stored.watches:
-            if watch.kind is WatchKind.SPEND:
+            if watch.kind in OF_SPEND:
                 if watch.group_value:
                     yield watch.group_key, watch.group_value
                 elif watch.customer_id is not None and (watch.alert_id, "") not in self.stored.watch_states:

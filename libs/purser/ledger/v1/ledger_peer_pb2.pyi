@@ -89,6 +89,7 @@ class WatchKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WATCH_KIND_OVERAGE: _ClassVar[WatchKind]
     WATCH_KIND_GRANT_EXPIRING: _ClassVar[WatchKind]
     WATCH_KIND_LOW_SEAT_BALANCE: _ClassVar[WatchKind]
+    WATCH_KIND_SPEND_IN_DAY: _ClassVar[WatchKind]
 AGGREGATION_UNSPECIFIED: Aggregation
 AGGREGATION_COUNT: Aggregation
 AGGREGATION_SUM: Aggregation
@@ -136,6 +137,7 @@ WATCH_KIND_SHORTFALL: WatchKind
 WATCH_KIND_OVERAGE: WatchKind
 WATCH_KIND_GRANT_EXPIRING: WatchKind
 WATCH_KIND_LOW_SEAT_BALANCE: WatchKind
+WATCH_KIND_SPEND_IN_DAY: WatchKind
 
 class ApplyCustomerRequest(_message.Message):
     __slots__ = ("request_id", "customer_id", "version", "aliases", "is_suspended")

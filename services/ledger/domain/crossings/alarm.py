@@ -13,7 +13,7 @@ from services.ledger.domain.crossings.measures import is_one_of_many, values_of
 from services.ledger.domain.crossings.watch import (
     OF_BALANCE,
     OF_GRANTS,
-    OF_PERIOD,
+    OF_WINDOW,
     Crossing,
     LevelCrossing,
     Watch,
@@ -21,8 +21,8 @@ from services.ledger.domain.crossings.watch import (
     WatchState,
 )
 from services.ledger.domain.gate.shortfall import SHORTFALL
-from services.ledger.domain.gate.spend_cap import GroupValue
-from services.ledger.domain.gate.windows import CapWindow, window_at
+from services.ledger.domain.gate.spend_cap import GroupValue, Spend
+from services.ledger.domain.gate.windows import window_at
 
 
 def observe(
@@ -145,33 +145,30 @@ def observe_spend(
 
 
 def next_window_end(account: Account, *, at: datetime, anchor: datetime | None) -> datetime | None:
-    """Return when alarms of a usage period end by the clock: with the period. None: there are none."""
-    if anchor is None or not any(True for _ in _alarms_of_period(account)):
+    """Return when the first alarm ends by the clock: with its usage period or day. None: there is none."""
+    if anchor is None:
         return None
-    return window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).end
+    windows = {watch.window for watch, _ in _alarms_of_window(account)}
+    return min((window_at(window, anchor=anchor, at=at).end for window in windows), default=None)
 
 
 def window_ends(account: Account, *, anchor: datetime | None) -> set[datetime]:
-    """Return when what is now in alarm returns to 0: at the end of the usage period of each."""
+    """Return when what is now in alarm returns to 0: at the end of the usage period or day of each."""
     if anchor is None:
         return set()
     starts = set()
-    for watch, group_value in _alarms_of_period(account):
+    for watch, group_value in _alarms_of_window(account):
         if watch.kind is WatchKind.OVERAGE:  # its totals are of one usage period each
-            starts.add(account.settled_time)
-        else:
-            subject = SHORTFALL if watch.kind is WatchKind.SHORTFALL else (watch.group_key, group_value)
-            spend = account.spends.get(subject)
-            starts.add(spend.period.start if spend is not None and spend.period is not None else None)
-    return {
-        window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=start).end
-        for start in starts
-        if start is not None
-    }
+            starts.add((watch.window, account.settled_time))
+            continue
+        subject = SHORTFALL if watch.kind is WatchKind.SHORTFALL else (watch.group_key, group_value)
+        last = account.spends.get(subject, Spend()).last(watch.window)
+        starts.add((watch.window, last.start if last is not None else None))
+    return {window_at(window, anchor=anchor, at=start).end for window, start in starts if start is not None}
 
 
-def _alarms_of_period(account: Account) -> Iterator[tuple[Watch, str]]:
-    watches = {watch.alert_id: watch for watch in account.watches if watch.kind in OF_PERIOD}
+def _alarms_of_window(account: Account) -> Iterator[tuple[Watch, str]]:
+    watches = {watch.alert_id: watch for watch in account.watches if watch.kind in OF_WINDOW}
     for (alert_id, group_value), state in account.watch_states.items():
         if state.in_alarm and alert_id in watches:
             yield watches[alert_id], group_value

@@ -24,8 +24,9 @@ from services.ledger.domain.crossings.measures import (
     spent,
     uncovered,
 )
-from services.ledger.domain.crossings.watch import LOW, OF_REMAINING, Watch, WatchKind, WatchState
+from services.ledger.domain.crossings.watch import LOW, OF_REMAINING, OF_SPEND, Watch, WatchKind, WatchState
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend
+from services.ledger.domain.gate.windows import CapWindow
 
 _FAR: Final = 1 << 200  # beyond every amount
 
@@ -60,6 +61,7 @@ _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _EVERYTHING: Final = Bounds(-_FAR, _FAR)
 _NOTHING: Final = Bounds(_FAR, -_FAR)
 
+_SpendKey = tuple[str, CapWindow]
 States = Mapping[tuple[str, str], WatchState]
 
 
@@ -84,10 +86,13 @@ class WatchBounds:
         self._of_slot: dict[SlotId, _SlotOccupants] = {}
         self._of_seat: dict[SeatName, Bounds] = {}
         self._of_grant: dict[GrantId, _GrantBounds] = {}
-        self._spends: dict[str, list[Watch]] = defaultdict(list)
+        self._spends: dict[_SpendKey, list[Watch]] = defaultdict(list)
         for watch in watches:
-            if watch.kind is WatchKind.SPEND:
-                self._spends[watch.group_key].append(watch)
+            if watch.kind in OF_SPEND:
+                self._spends[watch.group_key, watch.window].append(watch)
+        self._windows: dict[str, list[CapWindow]] = defaultdict(list)
+        for key, window in self._spends:
+            self._windows[key].append(window)
         self._is_unconfirmed = any(
             watch.confirms_with("") and _bounds(watch, "", states) is _NOTHING for watch in watches
         )
@@ -96,11 +101,11 @@ class WatchBounds:
             key: _within((one for one in of_key if not one.group_value), None, states)
             for key, of_key in self._spends.items()
         }
-        keys = {watch.alert_id: key for key, of_key in self._spends.items() for watch in of_key}
+        keys = {watch.alert_id: watch.group_key for of_key in self._spends.values() for watch in of_key}
         self._special = {(keys[alert_id], value) for alert_id, value in states if alert_id in keys} | {
-            (key, watch.group_value) for key, of_key in self._spends.items() for watch in of_key
+            (key, watch.group_value) for (key, _), of_key in self._spends.items() for watch in of_key
         }
-        self._of_value: dict[GroupValue, Bounds] = {}
+        self._of_value: dict[tuple[GroupValue, CapWindow], Bounds] = {}
 
     def hold(
         self, account: Account, spenders: Collection[GroupValue], *, at: datetime, anchor: datetime | None
@@ -123,9 +128,9 @@ class WatchBounds:
             return False
         if self._spends:
             for one in spenders:
-                if one[0] in self._spends:
-                    spend = account.spends.get(one, Spend())
-                    if not self._of(one).hold(spent(spend, at=at, anchor=anchor).micros):
+                for window in self._windows.get(one[0], ()):
+                    value = spent(account.spends.get(one, Spend()), at=at, anchor=anchor, window=window)
+                    if not self._of(one, window).hold(value.micros):
                         return False
         return True
 
@@ -179,14 +184,14 @@ class WatchBounds:
             bounds=_within(watching, grant.grant_id, self.states),
         )
 
-    def _of(self, group_value: GroupValue) -> Bounds:
+    def _of(self, group_value: GroupValue, window: CapWindow) -> Bounds:
         key, value = group_value
         if group_value not in self._special:
-            return self._of_key[key]
-        bounds = self._of_value.get(group_value)
+            return self._of_key[key, window]
+        bounds = self._of_value.get((group_value, window))
         if bounds is None:
-            watching = (one for one in self._spends[key] if one.watches_value(key, value))
-            bounds = self._of_value[group_value] = _within(watching, value, self.states)
+            watching = (one for one in self._spends[key, window] if one.watches_value(key, value))
+            bounds = self._of_value[group_value, window] = _within(watching, value, self.states)
         return bounds
 
 

@@ -44,11 +44,11 @@ def values_of(
             percentage = percentage_left(account, at)
             if percentage is not None:
                 yield "", percentage
-        case WatchKind.SPEND:
+        case WatchKind.SPEND | WatchKind.SPEND_IN_DAY:
             known = account.spends if spenders is None else spenders
             for group_value in sorted(_watched_values(watch, known)):
                 spend = account.spends.get((watch.group_key, group_value), Spend())
-                yield group_value, spent(spend, at=at, anchor=anchor)
+                yield group_value, spent(spend, at=at, anchor=anchor, window=watch.window)
         case WatchKind.SHORTFALL | WatchKind.OVERAGE:
             yield "", uncovered(account, watch.kind, at=at, anchor=anchor)
         case WatchKind.GRANT_EXPIRING:
@@ -74,12 +74,18 @@ def percentage_left(account: Account, at: datetime) -> Credits | None:
     return Credits(ceil_div(account.remaining(at).micros * 100 * PERCENT, included.micros))
 
 
-def spent(spend: Spend, *, at: datetime, anchor: datetime | None) -> Credits:
-    """Return what was spent in the usage period of `at`."""
+def spent(
+    spend: Spend,
+    *,
+    at: datetime,
+    anchor: datetime | None,
+    window: CapWindow = CapWindow.BILLING_PERIOD,
+) -> Credits:
+    """Return what was spent in the usage period, or in the day, of `at`."""
     if anchor is None:
         return Credits(0)
-    start = window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).start
-    return spend.spent_in(CapWindow.BILLING_PERIOD, start, anchor=anchor)
+    start = window_at(window, anchor=anchor, at=at).start
+    return spend.spent_in(window, start, anchor=anchor)
 
 
 def uncovered(account: Account, kind: WatchKind, *, at: datetime, anchor: datetime | None) -> Credits:

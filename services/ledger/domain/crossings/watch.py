@@ -8,6 +8,7 @@ from typing import Final
 
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
+from services.ledger.domain.gate.windows import CapWindow
 
 
 class WatchKind(Enum):
@@ -21,6 +22,7 @@ class WatchKind(Enum):
     OVERAGE = "OVERAGE"
     GRANT_EXPIRING = "GRANT_EXPIRING"
     LOW_SEAT_BALANCE = "LOW_SEAT_BALANCE"
+    SPEND_IN_DAY = "SPEND_IN_DAY"
 
 
 # What remains in the pool, in credits. Crossings of a LOW_BALANCE go to Alert, those of a TOP_UP_LEVEL to Contract.
@@ -28,12 +30,14 @@ OF_REMAINING: Final = frozenset({WatchKind.LOW_BALANCE, WatchKind.TOP_UP_LEVEL})
 OF_BALANCE: Final = OF_REMAINING | {WatchKind.LOW_PERCENTAGE}
 # What issuing, voiding and expiring of grants changes.
 OF_GRANTS: Final = OF_BALANCE | {WatchKind.GRANT_EXPIRING}
-# What begins again at 0 with the usage period.
-OF_PERIOD: Final = frozenset({WatchKind.SPEND, WatchKind.SHORTFALL, WatchKind.OVERAGE})
+# What a group value has spent, in the usage period or in the UTC day.
+OF_SPEND: Final = frozenset({WatchKind.SPEND, WatchKind.SPEND_IN_DAY})
+# What begins again at 0 with the usage period or the day.
+OF_WINDOW: Final = OF_SPEND | {WatchKind.SHORTFALL, WatchKind.OVERAGE}
 # In alarm at or below the threshold; the others at or above it.
 LOW: Final = OF_BALANCE | {WatchKind.LOW_SEAT_BALANCE}
 # With an empty group_value, they observe each value, grant or seat. On one customer, that is confirmed to Alert once.
-OF_MANY: Final = frozenset({WatchKind.SPEND, WatchKind.GRANT_EXPIRING, WatchKind.LOW_SEAT_BALANCE})
+OF_MANY: Final = OF_SPEND | {WatchKind.GRANT_EXPIRING, WatchKind.LOW_SEAT_BALANCE}
 PERCENT: Final = 1_000_000  # one percent, as threshold and value of a LOW_PERCENTAGE
 
 
@@ -43,7 +47,7 @@ class Watch:
 
     alert_id: of a TOP_UP_LEVEL, which is always for one customer, the automatic top-up. threshold, rearm: of a
     LOW_PERCENTAGE, millionths of a percent. rearm: the level on the side of OK beyond which an alarm ends; equal to the
-    threshold: it ends as it began. group_key and group_value: for SPEND and LOW_SEAT_BALANCE; an empty group_value
+    threshold: it ends as it began. group_key and group_value: of spends and of LOW_SEAT_BALANCE; an empty group_value
     watches each value separately. within: of a GRANT_EXPIRING, how long before its expiry a grant is watched.
     """
 
@@ -57,6 +61,11 @@ class Watch:
     group_key: str
     group_value: str
     within: timedelta = timedelta(0)
+
+    @property
+    def window(self) -> CapWindow:
+        """The window of what begins again at 0."""
+        return CapWindow.DAY if self.kind is WatchKind.SPEND_IN_DAY else CapWindow.BILLING_PERIOD
 
     def confirms_with(self, group_value: str) -> bool:
         """Whether an observation of this group value only says that the watch is in place."""

@@ -16,7 +16,7 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import DueSources, Reading
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId, ProductId
 from services.ledger.domain.credits.unit_of_work import AccountSelection, PoolKey
-from services.ledger.domain.crossings.watch import Watch, WatchKind, WatchState
+from services.ledger.domain.crossings.watch import OF_SPEND, Watch, WatchKind, WatchState
 from services.ledger.domain.gate.hold import Hold
 from services.ledger.domain.gate.in_flight import ConcurrencyCap
 from services.ledger.domain.gate.overage import totals_for
@@ -554,7 +554,7 @@ def _watched_values(
     watches: Iterable[Watch], states: Mapping[tuple[str, str], WatchState]
 ) -> set[GroupValue]:
     """Return the group values in alarm, whose alarms may end by the clock, and those named by a watch."""
-    spend_watches = {watch.alert_id: watch for watch in watches if watch.kind is WatchKind.SPEND}
+    spend_watches = {watch.alert_id: watch for watch in watches if watch.kind in OF_SPEND}
     named = {(watch.group_key, watch.group_value) for watch in spend_watches.values() if watch.group_value}
     in_alarm = {
         (spend_watches[alert_id].group_key, group_value)
@@ -572,7 +572,7 @@ def _unobserved_keys(watches: Iterable[Watch], states: Mapping[tuple[str, str], 
     fan_outs = (
         watch
         for watch in watches
-        if watch.kind is WatchKind.SPEND and watch.customer_id is not None and not watch.group_value
+        if watch.kind in OF_SPEND and watch.customer_id is not None and not watch.group_value
     )
     return {watch.group_key for watch in fan_outs if not _is_observed(watch, states)}
 

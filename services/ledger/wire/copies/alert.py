@@ -12,7 +12,7 @@ from services.ledger.domain.copies import (
     WatchUpdate,
 )
 from services.ledger.domain.credits.grant import CreditTypeId
-from services.ledger.domain.crossings.watch import LOW, Watch, WatchKind
+from services.ledger.domain.crossings.watch import LOW, OF_SPEND, Watch, WatchKind
 from services.ledger.wire.copies.values import customer_id_from_wire, version_from_wire
 
 _DAYS_MAX: Final = 366
@@ -24,6 +24,7 @@ _WATCH_KINDS: Final[Mapping[int, WatchKind]] = {
     pb.WATCH_KIND_OVERAGE: WatchKind.OVERAGE,
     pb.WATCH_KIND_GRANT_EXPIRING: WatchKind.GRANT_EXPIRING,
     pb.WATCH_KIND_LOW_SEAT_BALANCE: WatchKind.LOW_SEAT_BALANCE,
+    pb.WATCH_KIND_SPEND_IN_DAY: WatchKind.SPEND_IN_DAY,
 }
 
 
@@ -31,7 +32,7 @@ def watch_from_wire(request: pb.WatchThresholdRequest) -> WatchUpdate:
     fields = Fields()
     fields.request_id(request.request_id)
     kind = fields.choice("watch_kind", request.watch_kind, _WATCH_KINDS)
-    has_key = kind in (WatchKind.SPEND, WatchKind.LOW_SEAT_BALANCE)
+    has_key = kind in OF_SPEND or kind is WatchKind.LOW_SEAT_BALANCE
     threshold = Credits(fields.micros("threshold_micros", request.threshold_micros))
     update = WatchUpdate(
         watch=Watch(
