@@ -43,9 +43,11 @@ async def decision_agrees(world: World, product: str, user: str, replica: int) -
         if reason not in ("CUSTOMER_SUSPENDED", "NOT_ENTITLED"):
             assert told.available_micros == pool.room(product, user)[0]
             assert [_grant_seen(one) for one in told.grants] == _grants_wanted(pool, product)
-            caps = [pool.caps[one] for one in (user, "") if user and one in pool.caps][:1]
-            assert [one.used_micros for one in told.spend_caps] == [
-                pool.used(user, daily) for _, daily in caps
+            caps = sorted(
+                (window, limit, pool.used(user, window)) for _, window, limit in pool.headrooms(user)
+            )
+            assert [(one.limit_micros, one.used_micros) for one in told.spend_caps] == [
+                (limit, used) for _, limit, used in caps
             ]
             assert {one.open_holds for one in told.concurrency_caps} <= {
                 sum(who in (hold.user, "*") for hold in pool.alive()) for who in (user, "*")
@@ -95,7 +97,8 @@ async def crossings_agree(world: World) -> None:
             continue
         if is_of_spend:
             wanted = {
-                user: pool.used(user, False) - _held_by(pool, user) >= threshold for user in ("ann", "bob")
+                user: pool.used(user, "BILLING_PERIOD") - _held_by(pool, user) >= threshold
+                for user in ("ann", "bob")
             }
             seen = {
                 user: (heard.get((alert_id, customer, user)) or [NOTHING])[-1].in_alarm for user in wanted

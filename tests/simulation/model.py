@@ -37,10 +37,10 @@ def spend(draws: Any, left: int) -> int:
 class Pool:
     def __init__(self, now: datetime, start: datetime) -> None:
         self.now, self.start, self.end, self.is_suspended, self.shortfall = now, start, NEVER, False, 0
-        # By product: (credits, units). By user, "" for users without a cap: (limit, whether it is daily). By hold_id.
+        # By product: (credits, units). Limits by user ("" for users without a cap) and window. By hold_id.
         # By user, or "*" for all calls together: the most open holds.
         self.prices, self.caps, self.holds, self.most = (
-            *(dict[str, Any](), dict[str, Any](), dict[str, Thing]()),
+            *(dict[str, Any](), dict[Any, int](), dict[str, Thing]()),
             dict[str, int](),
         )
         self.card = ""  # a rate, and so its meter, belongs to one card
@@ -108,10 +108,17 @@ class Pool:
         units = self.meters.get(meter, 0)
         return cost(units + amount, True, meter[1]) - cost(units, True, meter[1]) if in_units else amount
 
-    def used(self, user: str, is_daily: bool) -> int:
-        midnight = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
-        since = midnight if is_daily else self.month()
-        held = sum(self.reserved(hold) for hold in self.alive() if hold.user == user)
+    def used(self, user: str, window: str) -> int:
+        held, midnight = (
+            sum(self.reserved(hold) for hold in self.alive() if hold.user == user),
+            self.now.replace(hour=0, minute=0, second=0, microsecond=0),
+        )
+        since = {
+            "DAY": midnight,
+            "WEEK": midnight - timedelta(days=midnight.weekday()),
+            "MONTH": midnight.replace(day=1),
+            "BILLING_PERIOD": self.month(),
+        }[window]
         return held + total((who, spent) for when, who, spent in self.spends if who == user and when >= since)
 
     def reserved(self, hold: Thing) -> int:
@@ -132,12 +139,18 @@ class Pool:
         available, headroom = self.room(product, user)
         return min(available + self.overage_room(), headroom)
 
+    def headrooms(self, user: str) -> list[tuple[int, str, int]]:
+        """Return what each cap on a user leaves, its window and its limit, the tightest first."""
+        return sorted(
+            (max(0, limit - self.used(user, window)), window, limit)
+            for (who, window), limit in self.caps.items()
+            if user and (who == user or (not who and (user, window) not in self.caps))
+        )
+
     def room(self, product: str, user: str) -> tuple[int, int]:
-        headroom = [
-            max(0, limit - self.used(user, is_daily))
-            for limit, is_daily in [self.caps[one] for one in (user, "") if user and one in self.caps][:1]
-        ]
-        return total(self.draw(product, WITHOUT_END)), min(headroom, default=WITHOUT_END)
+        return total(self.draw(product, WITHOUT_END)), min(
+            (left for left, _, _ in self.headrooms(user)), default=WITHOUT_END
+        )
 
     def bar(self, product: str) -> str:
         if self.is_suspended:

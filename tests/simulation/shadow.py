@@ -99,14 +99,14 @@ class Shadow:
         else:
             products = [line.product_id for line in request.lines] or [request.product_id]
             pool, user = self.pools[customer, PRODUCTS[products[0]]], request.group_values["user_id"]
-        limit, is_daily = pool.caps.get(user) or pool.caps[""]
-        start, end = _window(pool, is_daily)
+        _, window, limit = pool.headrooms(user)[0]
+        start, end = _window(pool, window)
         return pb.SpendCapUse(
             spend_cap_id=told.reached_cap.spend_cap_id,
             group_key="user_id",
             group_value=user,
             limit_micros=limit,
-            used_micros=pool.used(user, is_daily),
+            used_micros=pool.used(user, window),
             window_start_time=timestamp(start),
             window_end_time=timestamp(end),
             scope=pb.CAP_SCOPE_GROUP_VALUE,
@@ -142,10 +142,15 @@ class Shadow:
         raise LookupError("HOLD_NOT_FOUND")
 
 
-def _window(pool: Pool, is_daily: bool) -> tuple[datetime, datetime]:
-    if is_daily:
-        midnight = pool.now.replace(hour=0, minute=0, second=0, microsecond=0)
+def _window(pool: Pool, window: str) -> tuple[datetime, datetime]:
+    midnight = pool.now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if window == "DAY":
         return midnight, midnight + timedelta(days=1)
+    if window == "WEEK":
+        monday = midnight - timedelta(days=midnight.weekday())
+        return monday, monday + timedelta(days=7)
+    if window == "MONTH":
+        return midnight.replace(day=1), add_months(midnight.replace(day=1), 1)
     starts = (add_months(pool.start, number) for number in range(-1, 99))
     return pool.month(), next(at for at in starts if at > pool.now)
 

@@ -261,9 +261,9 @@ class Steps:
         await self._world.change_seats(delta, self._at(instant), replica)
 
     async def cap(
-        self, replica: int, customer: str, credit_type: str, user: str, limit: int, is_daily: bool
+        self, replica: int, customer: str, credit_type: str, user: str, limit: int, window: str
     ) -> None:
-        await self._world.cap(customer, credit_type, user, limit, is_daily, replica)
+        await self._world.cap(customer, credit_type, user, limit, window, replica)
 
     async def limit_holds(self, replica: int, customer: str, credit_type: str, who: str, most: int) -> None:
         await self._world.limit_holds(customer, credit_type, who, most, replica)
@@ -271,8 +271,8 @@ class Steps:
     async def overage(self, replica: int, customer: str, credit_type: str, cap: int | None) -> None:
         await self._world.allow_overage(customer, credit_type, cap, replica)
 
-    async def lift_cap(self, replica: int, customer: str, credit_type: str, user: str) -> None:
-        await self._world.lift_cap(customer, credit_type, user, replica)
+    async def lift_cap(self, replica: int, customer: str, credit_type: str, user: str, window: str) -> None:
+        await self._world.lift_cap(customer, credit_type, user, window, replica)
 
     async def suspend(self, replica: int, customer: str, is_suspended: bool) -> None:
         await self._world.tell_customer(customer, replica, is_suspended=is_suspended)
@@ -412,6 +412,7 @@ _customers = st.sampled_from(CUSTOMERS)
 _names = st.sampled_from(2 * ["acme", "cus_acme", "acme", "globex", "cus_globex"] + ["joker"])
 _products = st.sampled_from(6 * ["prd_assistant", "prd_preview"] + 3 * ["prd_painter"] + ["prd_unheard_of"])
 _users = st.sampled_from(["", "ann", "bob"])
+_windows = st.sampled_from(["BILLING_PERIOD", "DAY", "WEEK", "MONTH"])
 _credit_types = st.sampled_from([AI, AI, IMAGES])
 _ttls = st.sampled_from([None, 1, 30, 300, 3_600, 86_400])
 _amounts = st.one_of(
@@ -507,7 +508,10 @@ _steps: dict[str, st.SearchStrategy[Drawn]] = {
         credit_type=_credit_types,
         user=_users,
         limit=st.just(0) | _amounts,
-        is_daily=_flags,
+        window=_windows,
+    ),
+    "lift_cap": _drawn(
+        replica=_replicas, customer=_customers, credit_type=_credit_types, user=_users, window=_windows
     ),
     "limit_holds": _drawn(
         replica=_replicas,
@@ -516,7 +520,6 @@ _steps: dict[str, st.SearchStrategy[Drawn]] = {
         who=_users | st.just("*"),
         most=st.sampled_from([0, 1, 1, 2, 2, 3, 1_000]),
     ),
-    "lift_cap": _drawn(replica=_replicas, customer=_customers, credit_type=_credit_types, user=_users),
     "overage": _drawn(
         replica=_replicas,
         customer=_customers,

@@ -48,7 +48,7 @@ class World:
         self.asked: list[Any] = []  # every request that was sent outside a batch
         self.aliases = {"cus_acme": {"acme"}, "cus_globex": {"globex"}}
         self.cards = {customer: f"rcd_{customer}" for customer in CUSTOMERS}
-        self.cap_ids: dict[tuple[str, str, str], str] = {}
+        self.cap_ids: dict[tuple[str, str, str, str], str] = {}
         self.watches: dict[str, tuple[str, int, bool]] = {}
         self._databases = databases
         self._stacks: list[AsyncExitStack] = []
@@ -292,22 +292,18 @@ class World:
             self.asked.append(request)
 
     async def cap(
-        self, customer: str, credit_type: str, user: str, limit: int, daily: bool, replica: int
+        self, customer: str, credit_type: str, user: str, limit: int, window: str, replica: int
     ) -> None:
-        """Set the only cap of a user; one in another window would be a second one."""
-        caps = self.shadow.pools[customer, credit_type].caps
-        if user in caps and caps[user][1] != daily:
-            await self.lift_cap(customer, credit_type, user, replica)
-        caps[user] = (limit, daily)
+        self.shadow.pools[customer, credit_type].caps[user, window] = limit
         told = await self.replicas[replica].set_cap(
             0,
             user=user,
             customer=customer,
             credit_type_id=credit_type,
             limit_micros=limit,
-            window=apb.CAP_WINDOW_DAY if daily else apb.CAP_WINDOW_BILLING_PERIOD,
+            window=apb.CapWindow.Value(f"CAP_WINDOW_{window}"),
         )
-        self.cap_ids[customer, credit_type, user] = told.spend_cap_id
+        self.cap_ids[customer, credit_type, user, window] = told.spend_cap_id
 
     async def limit_holds(self, customer: str, credit_type: str, who: str, most: int, replica: int) -> None:
         """Let a user ("": each; "*": all calls together) have at most so many open holds."""
@@ -317,10 +313,10 @@ class World:
             most, customer=customer, credit_type_id=credit_type, **of_user
         )
 
-    async def lift_cap(self, customer: str, credit_type: str, user: str, replica: int) -> None:
+    async def lift_cap(self, customer: str, credit_type: str, user: str, window: str, replica: int) -> None:
         """Remove a cap if there is one."""
-        if self.shadow.pools[customer, credit_type].caps.pop(user, None) is not None:
-            cap_id = self.cap_ids[customer, credit_type, user]
+        if self.shadow.pools[customer, credit_type].caps.pop((user, window), None) is not None:
+            cap_id = self.cap_ids[customer, credit_type, user, window]
             await self.replicas[replica].lift_cap(cap_id, customer=customer)
 
     async def watch(self, customer: str, threshold: int, is_of_spend: bool, replica: int) -> None:
