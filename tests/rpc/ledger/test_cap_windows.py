@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Spend caps in calendar and rolling windows, several at once: what counts in them, also what came before the cap."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -229,3 +230,21 @@ async def test_a_cap_of_one_replica_holds_at_the_next_call_on_the_other(
     assert (on_first, on_both) == (9, (2, 2))
     assert lifted.decision == pb.DECISION_ALLOWED
     await first.assert_adds_up()
+
+
+async def test_what_is_spent_while_a_cap_is_set_is_counted_once(
+    replicas: tuple[RunningLedger, RunningLedger],
+) -> None:
+    first, second = replicas
+    users = ["ann", "bob"] * 20
+
+    await asyncio.gather(
+        *(replica.debit(1, user=user) for replica in replicas for user in users[:10]),
+        second.set_cap(300, window=WEEK),
+        *(replica.debit(1, user=user) for replica in replicas for user in users),
+        first.set_cap(200, group_key="", scope=pb.CAP_SCOPE_CUSTOMER, window=MONTH),
+        *(replica.debit(1, user=user) for replica in replicas for user in users),
+    )
+
+    await first.assert_adds_up()
+    assert await _left(second) == 200 - 180

@@ -158,16 +158,18 @@ class Recounts:
         spends: Mapping[str, Spend],
     ) -> None:
         """Write the windows of group values beside those that they have. The pool must be locked."""
-        await self._connection.executemany(
+        await self._connection.execute(
             "INSERT INTO ledger.spends AS s (customer_id, credit_type_id, group_key, group_value, held_micros,"
             " period_spent_micros, period_ahead_micros, day_spent_micros, day_ahead_micros, windows)"
-            " VALUES ($1, $2, $3, $4, 0, 0, 0, 0, 0, $5)"
+            " SELECT $1, $2, $3, d.group_value, 0, 0, 0, 0, 0, d.windows"
+            " FROM unnest($4::text[], $5::jsonb[]) AS d (group_value, windows)"
             " ON CONFLICT (customer_id, credit_type_id, group_key, group_value)"
             " DO UPDATE SET windows = coalesce(s.windows, '{}') || excluded.windows",
-            [
-                (customer_id, credit_type_id, group_key, value, windows_to_column(spend.windows))
-                for value, spend in spends.items()
-            ],
+            customer_id,
+            credit_type_id,
+            group_key,
+            list(spends),
+            [windows_to_column(spend.windows) for spend in spends.values()],
         )
 
     async def forget_window(
