@@ -16,6 +16,7 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ProductId
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.in_flight import WHOLE_CUSTOMER
+from services.ledger.domain.gate.spend_cap import GroupValue
 from services.ledger.domain.gate.standing import CatalogCopies, CustomerRecord, PriceBook
 
 CUSTOMERS_MAX = 10_000
@@ -182,7 +183,8 @@ class CustomerCache:
             account = evolve(account, in_flight=None)
         if len(account.spends) > self._spends_max or len(account.meters) > METERS_PER_POOL_MAX:
             # A hold's end is counted in its spends and on its meter, so no hold is cached without them.
-            return _without_slots(evolve(account, holds={}, spends={}, meters={}))
+            groups: dict[GroupValue, GroupValue | None] | None = None if account.groups is None else {}
+            return _without_slots(evolve(account, holds={}, spends={}, meters={}, groups=groups))
         if len(account.slots) > SLOTS_PER_POOL_MAX:
             return _without_slots(evolve(account, holds={}))
         return evolve(account, holds={}) if len(account.holds) > self._holds_max else account
