@@ -111,7 +111,7 @@ class Verdict:
     @property
     def covered(self) -> Credits:
         """What a hold reserves, or a debit takes: all that it costs, unless something is missing."""
-        return self.credits - self.missing
+        return self.credits - self.missing if self.missing else self.credits
 
     @property
     def full_cap(self) -> InFlightUse | None:

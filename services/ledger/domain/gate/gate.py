@@ -60,6 +60,8 @@ from services.ledger.domain.usage.meter import Meter
 
 A = TypeVar("A", Authorized, Extended, Debited)
 
+NOTHING = Credits(0)
+
 
 def judge(account: Account, ask: Ask, credits: Credits, *, at: datetime, opens_hold: bool = False) -> Verdict:
     """Decide whether `credits` for an ask are affordable: the seat first, caps, then credits and overage.
@@ -109,8 +111,8 @@ def judge(account: Account, ask: Ask, credits: Credits, *, at: datetime, opens_h
         shadow=shadow,
         credits=credits,
         available=available,
-        overage=min(credits, payable) - available if credits > available else Credits(0),
-        missing=credits - payable if credits > payable else Credits(0),
+        overage=min(credits, payable) - available if credits > available else NOTHING,
+        missing=credits - payable if credits > payable else NOTHING,
         affordable=Credits(0) if is_full else allowed,
         caps=caps,
         purse=purse,
@@ -169,17 +171,21 @@ def authorize(
         expire_time=expire_time,
     )
     account = _held(account, hold, allocation, verdict).due_no_later_than(expire_time)
-    account, answer = _answered(account, verdict, ask.product_id, Authorized, AuthorizedInShadow, at=at)
-    left = max(Credits(0), verdict.affordable - verdict.covered)
+    answer: Callable[..., Authorized] = Authorized
+    covered = verdict.covered
+    left = verdict.affordable - covered
+    if verdict.shadow is not None:
+        account, answer = _in_shadow(account, verdict, ask.product_id, AuthorizedInShadow, at=at)
+        left = max(NOTHING, left)
     return account, answer(
         reason=None,
         hold_id=hold.hold_id,
-        held=verdict.covered,
+        held=covered,
         overage=hold.overage,
         held_quantity=amount if isinstance(amount, Quantity) else Quantity(0),
         expire_time=expire_time,
         credit_type_id=account.credit_type_id,
-        available=verdict.available - (verdict.covered - hold.overage),
+        available=verdict.available - (covered - hold.overage),
         affordable=left,
         affordable_quantity=affordable(meter.pricing, meter.position, left),
     )
@@ -212,7 +218,8 @@ def extend(
             )
             countable(hold.amount, "what the hold reserves")
             account = _held(account, hold, allocation, verdict)
-            account, answer = _answered(account, verdict, hold.product_id, Extended, ExtendedInShadow, at=at)
+            if verdict.shadow is not None:
+                account, answer = _in_shadow(account, verdict, hold.product_id, ExtendedInShadow, at=at)
         elif verdict.reached_cap is not None:
             answer = partial(ExtendDenied, reached_cap=verdict.reached_cap)
     if reason is None and expire_time is not None and expire_time > hold.expire_time:
@@ -297,14 +304,18 @@ def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[A
     )
     assert uncovered == Uncovered(verdict.overage, shortfall=verdict.missing)
     account = alarm.observe_spend(account, subjects, at=at, anchor=anchor)
-    account, answer = _answered(account, verdict, ask.product_id, Debited, DebitedInShadow, at=at)
-    left = max(Credits(0), verdict.affordable - verdict.covered)
+    answer: Callable[..., Debited] = Debited
+    covered = verdict.covered
+    left = verdict.affordable - covered
+    if verdict.shadow is not None:
+        account, answer = _in_shadow(account, verdict, ask.product_id, DebitedInShadow, at=at)
+        left = max(NOTHING, left)
     return account, answer(
         reason=None,
-        debited=verdict.covered,
+        debited=covered,
         overage=verdict.overage,
         credit_type_id=account.credit_type_id,
-        available=verdict.available - (verdict.covered - verdict.overage),
+        available=verdict.available - (covered - verdict.overage),
         affordable=left,
         affordable_quantity=affordable(meter.pricing, meter.position, left),
     )
@@ -330,21 +341,14 @@ def _held(account: Account, hold: Hold, allocation: Allocation, verdict: Verdict
     )
 
 
-def _answered(
-    account: Account,
-    verdict: Verdict,
-    product_id: ProductId,
-    answer: type[A],
-    answer_in_shadow: Callable[..., A],
-    *,
-    at: datetime,
+def _in_shadow(
+    account: Account, verdict: Verdict, product_id: ProductId, answer: Callable[..., A], *, at: datetime
 ) -> tuple[Account, Callable[..., A]]:
-    """Return what makes the response to an allowed ask; if only shadow mode allows it, that is recorded and said."""
-    if verdict.shadow is None:
-        return account, answer
+    """Record that only shadow mode has allowed an ask; returns what makes the response that says so."""
+    assert verdict.shadow is not None
     record = shadow_record(verdict.shadow, product_id, verdict.credits, at=at)
     denial = shadow_denial(verdict.shadow, verdict.missing)
-    return account.with_shadow(record), partial(answer_in_shadow, shadow_denial=denial)
+    return account.with_shadow(record), partial(answer, shadow_denial=denial)
 
 
 def _extended_quantity(hold: Hold, added: Amount) -> Quantity:
