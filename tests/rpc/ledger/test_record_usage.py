@@ -169,6 +169,8 @@ async def test_an_unknown_customers_event_waits_under_its_name(ledger: RunningLe
         (NOON - 34 * DAY - TICK, REJECTED, usage.REJECTION_REASON_TOO_OLD),
         (NOON + DAY, ACCEPTED, 0),
         (NOON + DAY + TICK, REJECTED, usage.REJECTION_REASON_IN_FUTURE),
+        # The usage period of this instant would end in the year 10000.
+        (datetime(9999, 12, 31, tzinfo=UTC), REJECTED, usage.REJECTION_REASON_IN_FUTURE),
     ],
 )
 async def test_events_come_at_most_34_days_late_and_24_hours_ahead(

@@ -22,7 +22,7 @@ from services.ledger.domain.gate.commands import Capture, CaptureLines, ExtendHo
 from services.ledger.domain.gate.decision import Ask
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldPlace, HoldState
 from services.ledger.domain.gate.standing import CatalogCopies, PriceBook
-from services.ledger.domain.usage.event import EventResult, RecordEvent
+from services.ledger.domain.usage.event import EventResult, RecordEvent, untimely
 from services.ledger.domain.usage.intake import Measured, group_values_of
 from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.operations.gate.cache import CustomerCache, CustomerState
@@ -282,8 +282,8 @@ class LockedView:
         return wanted
 
     def _want_usage(self, event: RecordEvent, wanted: dict[PoolKey, AccountSelection]) -> None:
-        if event.customer not in self.names:
-            return
+        if event.customer not in self.names or untimely(event, at=event.receive_time or self._at) is not None:
+            return  # the decision needs no account, and a far date may be in no usage period
         customer = self.customer(event.customer)
         if event.hold_id is not None:
             with suppress(HoldNotFound):  # the decision raises it again
