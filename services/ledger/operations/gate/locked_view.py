@@ -282,14 +282,16 @@ class LockedView:
         return wanted
 
     def _want_usage(self, event: RecordEvent, wanted: dict[PoolKey, AccountSelection]) -> None:
-        if event.customer not in self.names or untimely(event, at=event.receive_time or self._at) is not None:
-            return  # the decision needs no account, and a far date may be in no usage period
+        if event.customer not in self.names:
+            return
         customer = self.customer(event.customer)
         if event.hold_id is not None:
             with suppress(HoldNotFound):  # the decision raises it again
                 hold_id = HoldId(event.hold_id)
                 wanted[self.pool_of(customer, hold_id)].hold_ids.add(hold_id)
             return
+        if untimely(event, at=event.receive_time or self._at) is not None:
+            return  # the decision needs no account, and a far date may be in no usage period
         lines = lines_of(self, customer, event)
         if isinstance(lines, EventResult):
             return
