@@ -179,6 +179,8 @@ async def test_a_spend_cap_denies_before_credits_do(ledger: RunningLedger) -> No
             limit_micros=100 * CREDIT,
             window_start_time=timestamp(JUNE),
             window_end_time=timestamp(JULY),
+            scope=pb.CAP_SCOPE_GROUP_VALUE,
+            owner=pb.CAP_OWNER_VENDOR,
         ),
     )
     assert (within.decision, within.affordable_credits_micros) == (pb.DECISION_ALLOWED, 0)

@@ -165,6 +165,8 @@ async def test_an_ask_is_explained_as_it_would_be_decided_and_nothing_is_written
                 used_micros=150 * CREDIT,
                 window_start_time=timestamp(JUNE),
                 window_end_time=timestamp(JULY),
+                scope=pb.CAP_SCOPE_GROUP_VALUE,
+                owner=pb.CAP_OWNER_VENDOR,
             )
         ],
         decide_time=timestamp(JUNE),
@@ -253,6 +255,8 @@ async def test_a_hold_is_explained_as_it_was_taken(ledger: RunningLedger, sql: S
                 used_micros=450 * CREDIT,
                 window_start_time=timestamp(JUNE),
                 window_end_time=timestamp(JULY),
+                scope=pb.CAP_SCOPE_GROUP_VALUE,
+                owner=pb.CAP_OWNER_VENDOR,
             )
         ],
         decide_time=timestamp(JUNE),

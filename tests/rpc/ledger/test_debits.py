@@ -82,6 +82,8 @@ async def test_each_denial_has_its_reason_and_tells_what_would_be_allowed(ledger
             limit_micros=100 * CREDIT,
             window_start_time=timestamp(JUNE),
             window_end_time=timestamp(JULY),
+            scope=pb.CAP_SCOPE_GROUP_VALUE,
+            owner=pb.CAP_OWNER_VENDOR,
         ),
     )
     assert not_entitled == pb.DebitResponse(
