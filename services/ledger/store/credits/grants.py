@@ -15,6 +15,7 @@ from services.ledger.domain.crossings.watch import OF_BALANCE
 from services.ledger.domain.errors import GrantNotFound
 from services.ledger.domain.usage.funding import PAYS_AFTER_EXPIRY
 from services.ledger.store.connection import Connection
+from services.ledger.store.credits.pools import POOLS
 from services.ledger.store.credits.rows import GRANT_COLUMNS, IS_OPEN_GRANT, Row, grant_from_row, prefixed
 
 # How many of the unread grants are added up to see that the balance is far above every threshold.
@@ -52,7 +53,7 @@ async def read_grants(
     rows: list[Row] = []
     if whole := [key for key in keys if key not in partial]:
         rows += await connection.fetch(
-            f"SELECT {_GRANT} FROM unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)"
+            f"SELECT {_GRANT} FROM {POOLS}"
             " JOIN ledger.grants g USING (customer_id, credit_type_id)"
             f" WHERE g.slot_id IS NULL AND ({IS_OPEN_GRANT})",
             [customer_id for customer_id, _ in whole],
@@ -67,7 +68,7 @@ async def read_grants(
         )
     if late := [key for key in keys if selections[key].pays_late]:
         rows += await connection.fetch(
-            f"SELECT {_GRANT} FROM unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)"
+            f"SELECT {_GRANT} FROM {POOLS}"
             " JOIN ledger.grants g USING (customer_id, credit_type_id)"
             " WHERE g.is_closed AND g.expired_micros > 0 AND g.expire_time > $3 AND g.slot_id IS NULL",
             [customer_id for customer_id, _ in late],

@@ -2,8 +2,8 @@
 """Reads whole accounts, many at once: each table is read by one statement for all of them."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -14,17 +14,15 @@ from meshkit.evolve import evolve
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import DueSources, Reading
-from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId, ProductId
+from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.credits.unit_of_work import AccountSelection, PoolKey
-from services.ledger.domain.crossings.watch import OF_SPEND, Watch, WatchKind, WatchState
+from services.ledger.domain.crossings.watch import Watch, WatchKind, WatchState
 from services.ledger.domain.gate.hold import Hold
-from services.ledger.domain.gate.in_flight import ConcurrencyCap
 from services.ledger.domain.gate.overage import totals_for
 from services.ledger.domain.gate.shortfall import SHORTFALL
 from services.ledger.domain.gate.spend_cap import (
     GroupValue,
     Spend,
-    SpendCap,
     own_subjects,
     stepped_windows_of,
 )
@@ -34,53 +32,28 @@ from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.free_credits import free_credits
 from services.ledger.store.credits.grants import read_grants, read_slot_grants, with_unread
+from services.ledger.store.credits.pools import POOLS, fetch_by_pool
 from services.ledger.store.credits.rows import (
-    ACTIVE_WATCHES,
     HOLD_COLUMNS,
-    WATCH_COLUMNS,
-    cap_from_row,
-    concurrency_cap_from_row,
     hold_from_row,
     prefixed,
     spend_from_row,
-    watch_from_row,
 )
 from services.ledger.store.credits.schedules import progress_of
 from services.ledger.store.credits.slots import SeatsRead, read_rules, read_seats
+from services.ledger.store.credits.watches import (
+    pools_with_grants,
+    read_watch_states,
+    read_watches,
+    unobserved_balances,
+    unobserved_keys,
+    watched_values,
+)
 from services.ledger.store.gate.cap_groups import read_groups
 from services.ledger.store.gate.concurrency_caps import read_in_flight
+from services.ledger.store.gate.limits import Limits, read_limits
 from services.ledger.store.gate.standings import USAGE_ANCHOR
 from services.ledger.store.usage.meters import read_meters, read_values
-
-_POOLS = "unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)"
-# One statement for all, because it is needed for every account. Spend caps have two tables: see store/gate/caps.py.
-_CAPS = f"""
-    SELECT customer_id, credit_type_id, NULL AS contract_id, c.spend_cap_id, c.group_key, c.group_value,
-        c.limit_micros, c.cap_window, c.create_time, 'VENDOR' AS owner, 0::smallint AS window_hours, c.is_shadow,
-        NULL AS concurrency_cap_id, NULL AS subject_key, NULL AS subject_value, NULL::integer AS holds_max,
-        NULL AS shadow_product_id
-    FROM {_POOLS} JOIN ledger.spend_caps c USING (customer_id, credit_type_id)
-    UNION ALL
-    SELECT customer_id, credit_type_id, NULL, c.spend_cap_id, c.group_key, c.group_value,
-        c.limit_micros, c.cap_window, c.create_time, c.owner, c.window_hours, c.is_shadow,
-        NULL, NULL, NULL, NULL, NULL
-    FROM {_POOLS} JOIN ledger.caps c USING (customer_id, credit_type_id)
-    UNION ALL
-    SELECT customer_id, q.credit_type_id, k.contract_id, NULL, NULL, NULL,
-        (k.overage_caps ->> q.credit_type_id)::bigint, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-    FROM {_POOLS} JOIN ledger.contracts k USING (customer_id)
-    WHERE k.overage_caps ? q.credit_type_id
-    UNION ALL
-    SELECT customer_id, credit_type_id, NULL, NULL, NULL, NULL, NULL, NULL, c.create_time, NULL, NULL, c.is_shadow,
-        c.concurrency_cap_id, c.subject_key, c.subject_value, c.holds_max, NULL
-    FROM {_POOLS} JOIN ledger.concurrency_caps c USING (customer_id, credit_type_id)
-    WHERE c.lift_time IS NULL
-    UNION ALL
-    SELECT customer_id, q.credit_type_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-        NULL, m.product_id
-    FROM {_POOLS} JOIN ledger.shadow_modes m USING (customer_id)
-    WHERE m.is_on
-"""
 
 
 class PoolLocks(Enum):
@@ -110,7 +83,7 @@ async def read_accounts(
         selections = {key: selection for key, selection in selections.items() if key not in locked}
     else:
         pools = await _pools(connection, sorted(selections), locks=locks)
-    limits = await _limits(connection, list(selections))
+    limits = await read_limits(connection, list(selections))
     if not pools:
         return {
             key: await _empty_reading(connection, key, selection, limits[key], at=at)
@@ -122,7 +95,7 @@ async def read_accounts(
     partial = {key for key in keys if selections[key].only_grants is not None and key not in due}
     grants = dict(await read_grants(connection, selections, keys, partial, at=at))
     holds = await _holds(connection, selections, due, at)
-    watches = await _watches(connection, *columns)
+    watches = await read_watches(connection, *columns)
     seats = await _seats(connection, selections, pools, holds, watches, at)
     for key, read in seats.items():
         found = grants.get(key, {})
@@ -132,8 +105,8 @@ async def read_accounts(
         )
         grants[key] = {**found, **of_slots}
     due_slots = {key for key, read in seats.items() if read.progress}
-    states = await _watch_states(connection, keys) if any(watches.values()) else {}
-    granted = await _with_grants(connection, _unobserved_balances(grants, watches, states, at), at)
+    states = await read_watch_states(connection, keys) if any(watches.values()) else {}
+    granted = await pools_with_grants(connection, unobserved_balances(grants, watches, states, at), at)
     # While the pool's lock was waited for, the first contract may have come.
     anchors = {key: pool["usage_anchor"] or await _anchor(connection, key[0]) for key, pool in pools.items()}
     totals = {
@@ -256,7 +229,7 @@ async def _pools(connection: Connection, keys: Sequence[PoolKey], *, locks: Pool
     rows = await connection.fetch(
         "SELECT p.customer_id, p.credit_type_id, p.version, p.sequence, p.shortfall_micros,"
         f" p.next_due_time, p.settled_time, p.has_seats, {USAGE_ANCHOR} AS usage_anchor, u.time_zone"
-        f" FROM {_POOLS} JOIN ledger.pools p USING (customer_id, credit_type_id)"
+        f" FROM {POOLS} JOIN ledger.pools p USING (customer_id, credit_type_id)"
         " JOIN ledger.customers u USING (customer_id)"
         f" ORDER BY p.customer_id, p.credit_type_id {locks.value}",
         [customer_id for customer_id, _ in keys],
@@ -282,13 +255,6 @@ async def _available_pools(
     return pools, locked
 
 
-async def _grouped(connection: Connection, question: str, *arguments: object) -> dict[PoolKey, list[Any]]:
-    grouped: dict[PoolKey, list[Any]] = defaultdict(list)
-    for row in await connection.fetch(question, *arguments):
-        grouped[row["customer_id"], row["credit_type_id"]].append(row)
-    return grouped
-
-
 async def _holds(
     connection: Connection,
     selections: Mapping[PoolKey, AccountSelection],
@@ -303,7 +269,7 @@ async def _holds(
     ]
     columns = f"h.customer_id, h.credit_type_id, {prefixed('h', HOLD_COLUMNS)}"
     if named:
-        rows = await _grouped(
+        rows = await fetch_by_pool(
             connection,
             f"SELECT {columns} FROM unnest($1::text[], $2::text[]) AS q (customer_id, hold_id)"
             " JOIN ledger.holds h USING (customer_id, hold_id)",
@@ -313,9 +279,9 @@ async def _holds(
         for key, group in rows.items():
             found[key] += map(hold_from_row, group)
     if due:
-        rows = await _grouped(
+        rows = await fetch_by_pool(
             connection,
-            f"SELECT {columns} FROM {_POOLS} JOIN ledger.holds h USING (customer_id, credit_type_id)"
+            f"SELECT {columns} FROM {POOLS} JOIN ledger.holds h USING (customer_id, credit_type_id)"
             " WHERE h.state = 'HELD' AND h.expire_time <= $3",
             [customer_id for customer_id, _ in due],
             [credit_type_id for _, credit_type_id in due],
@@ -323,39 +289,6 @@ async def _holds(
         )
         for key, group in rows.items():
             found[key] += map(hold_from_row, group)
-    return found
-
-
-@dataclass(slots=True)
-class _Limits:
-    """What limits the calls of a pool. overage_caps: by contract. shadow_products: those in shadow mode."""
-
-    caps: list[SpendCap] = field(default_factory=list)
-    overage_caps: dict[str, Credits | None] = field(default_factory=dict)
-    concurrency_caps: dict[GroupValue, ConcurrencyCap] = field(default_factory=dict)
-    shadow_products: set[ProductId] = field(default_factory=set)
-
-
-async def _limits(connection: Connection, keys: Sequence[PoolKey]) -> Mapping[PoolKey, _Limits]:
-    """Return what limits the calls of pools; of one without limits, an empty one."""
-    found: dict[PoolKey, _Limits] = defaultdict(_Limits)
-    rows = await connection.fetch(
-        _CAPS,
-        [customer_id for customer_id, _ in keys],
-        [credit_type_id for _, credit_type_id in keys],
-    )
-    for row in rows:
-        limits = found[row["customer_id"], row["credit_type_id"]]
-        if row["spend_cap_id"] is not None:
-            limits.caps.append(cap_from_row(row))
-        elif row["concurrency_cap_id"] is not None:
-            cap = concurrency_cap_from_row(row)
-            limits.concurrency_caps[cap.subject] = cap
-        elif row["shadow_product_id"] is not None:
-            limits.shadow_products.add(row["shadow_product_id"])
-        else:
-            micros = row["limit_micros"]
-            limits.overage_caps[row["contract_id"]] = None if micros is None else Credits(micros)
     return found
 
 
@@ -387,86 +320,6 @@ def _overage_totals(
     return totals_for(overage_caps, anchor, {at, upcoming, *selection.used_times})
 
 
-async def _watches(
-    connection: Connection, customer_ids: list[CustomerId], credit_type_ids: list[CreditTypeId]
-) -> dict[PoolKey, tuple[Watch, ...]]:
-    """Return the watches of pools, by alert. Those on every customer are read once, not once for each pool."""
-    rows = await connection.fetch(
-        f"SELECT {prefixed('w', WATCH_COLUMNS)} FROM {ACTIVE_WATCHES} w WHERE w.credit_type_id = ANY ($2)"
-        " AND (w.customer_id = ANY ($1) OR w.customer_id IS NULL) ORDER BY w.alert_id",
-        customer_ids,
-        credit_type_ids,
-    )
-    of_one: dict[PoolKey, list[Watch]] = defaultdict(list)
-    of_all: dict[CreditTypeId, tuple[Watch, ...]] = {}
-    for watch in map(watch_from_row, rows):
-        if watch.customer_id is None:
-            of_all[watch.credit_type_id] = (*of_all.get(watch.credit_type_id, ()), watch)
-        else:
-            of_one[watch.customer_id, watch.credit_type_id].append(watch)
-    found = {}
-    for key in zip(customer_ids, credit_type_ids, strict=True):
-        watches = of_all.get(key[1], ())
-        if key in of_one:
-            watches = tuple(sorted((*watches, *of_one[key]), key=lambda watch: watch.alert_id))
-        if watches:
-            found[key] = watches
-    return found
-
-
-def _unobserved_balances(
-    grants: Mapping[PoolKey, Mapping[GrantId, Grant]],
-    watches: Mapping[PoolKey, tuple[Watch, ...]],
-    states: Mapping[PoolKey, Mapping[tuple[str, str], WatchState]],
-    at: datetime,
-) -> list[PoolKey]:
-    """Return the pools with a watch whose first observation depends on whether a grant has begun that was not read."""
-    return [
-        key
-        for key, of_pool in watches.items()
-        if not any(grant.effective_time <= at for grant in grants.get(key, {}).values())
-        and any(
-            watch.kind is WatchKind.LOW_BALANCE and (watch.alert_id, "") not in states.get(key, {})
-            for watch in of_pool
-        )
-    ]
-
-
-async def _with_grants(connection: Connection, keys: Sequence[PoolKey], at: datetime) -> set[PoolKey]:
-    """Return those of the pools in which a grant has begun."""
-    if not keys:
-        return set()
-    rows = await connection.fetch(
-        f"SELECT q.customer_id, q.credit_type_id FROM {_POOLS} WHERE EXISTS (SELECT FROM ledger.grants g"
-        " WHERE g.customer_id = q.customer_id AND g.credit_type_id = q.credit_type_id AND g.effective_time <= $3)",
-        [customer_id for customer_id, _ in keys],
-        [credit_type_id for _, credit_type_id in keys],
-        at,
-    )
-    return {(row["customer_id"], row["credit_type_id"]) for row in rows}
-
-
-async def _watch_states(
-    connection: Connection, keys: Sequence[PoolKey]
-) -> dict[PoolKey, dict[tuple[str, str], WatchState]]:
-    rows = await _grouped(
-        connection,
-        "SELECT s.customer_id, s.credit_type_id, s.alert_id, s.group_value, s.in_alarm, s.sequence, s.version"
-        f" FROM {_POOLS} JOIN ledger.watch_states s USING (customer_id, credit_type_id)",
-        [customer_id for customer_id, _ in keys],
-        [credit_type_id for _, credit_type_id in keys],
-    )
-    return {
-        key: {
-            (row["alert_id"], row["group_value"]): WatchState(
-                row["in_alarm"], row["sequence"], row["version"]
-            )
-            for row in group
-        }
-        for key, group in rows.items()
-    }
-
-
 async def _spends(
     connection: Connection,
     selections: Mapping[PoolKey, AccountSelection],
@@ -489,8 +342,8 @@ async def _spends(
             *(value for hold in holds.get(key, ()) for value in hold.counted()),
         }
         if key in due:
-            of_pool |= _watched_values(watches.get(key, ()), states.get(key, {}))
-            whole_keys += [(key, one) for one in _unobserved_keys(watches.get(key, ()), states.get(key, {}))]
+            of_pool |= watched_values(watches.get(key, ()), states.get(key, {}))
+            whole_keys += [(key, one) for one in unobserved_keys(watches.get(key, ()), states.get(key, {}))]
         values += [(key, value) for value in of_pool]
     if not values and not whole_keys:
         return {}
@@ -550,38 +403,6 @@ async def _anchor(connection: Connection, customer_id: CustomerId) -> datetime |
     return anchor
 
 
-def _watched_values(
-    watches: Iterable[Watch], states: Mapping[tuple[str, str], WatchState]
-) -> set[GroupValue]:
-    """Return the group values in alarm, whose alarms may end by the clock, and those named by a watch."""
-    spend_watches = {watch.alert_id: watch for watch in watches if watch.kind in OF_SPEND}
-    named = {(watch.group_key, watch.group_value) for watch in spend_watches.values() if watch.group_value}
-    in_alarm = {
-        (spend_watches[alert_id].group_key, group_value)
-        for (alert_id, group_value), state in states.items()
-        if state.in_alarm and group_value and alert_id in spend_watches
-    }
-    return named | in_alarm
-
-
-def _unobserved_keys(watches: Iterable[Watch], states: Mapping[tuple[str, str], WatchState]) -> set[str]:
-    """Return the group keys of watches on every value of one customer whose version is not observed yet.
-
-    All values of these keys must be read.
-    """
-    fan_outs = (
-        watch
-        for watch in watches
-        if watch.kind in OF_SPEND and watch.customer_id is not None and not watch.group_value
-    )
-    return {watch.group_key for watch in fan_outs if not _is_observed(watch, states)}
-
-
-def _is_observed(watch: Watch, states: Mapping[tuple[str, str], WatchState]) -> bool:
-    state = states.get((watch.alert_id, ""))
-    return state is not None and state.version >= watch.version
-
-
 def _prices(
     selections: Mapping[PoolKey, AccountSelection], holds: Mapping[PoolKey, Sequence[Hold]]
 ) -> dict[PoolKey, list[MeteredPrice]]:
@@ -602,7 +423,7 @@ async def _empty_reading(
     connection: Connection,
     key: PoolKey,
     selection: AccountSelection,
-    limits: _Limits,
+    limits: Limits,
     *,
     at: datetime,
 ) -> Reading:

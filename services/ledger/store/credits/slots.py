@@ -24,6 +24,7 @@ from services.ledger.domain.credits.seats import (
 )
 from services.ledger.domain.credits.unit_of_work import DueSlot, PoolKey
 from services.ledger.store.connection import Connection
+from services.ledger.store.credits.pools import POOLS
 from services.ledger.store.credits.rows import Row, schedule_from_row
 from services.ledger.store.credits.schedules import SCHEDULE_COLUMNS
 from services.ledger.store.seat_plans import plan_of
@@ -56,7 +57,7 @@ async def read_rules(connection: Connection, keys: Sequence[PoolKey]) -> dict[Po
     """Return which usage is paid by seats, in each of these pools."""
     rows = await connection.fetch(
         f"SELECT s.customer_id, {SCHEDULE_COLUMNS}, u.seat_group_key, u.shared_pool_access, u.shared_pool_seat_ids"
-        " FROM unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)"
+        f" FROM {POOLS}"
         " JOIN ledger.grant_schedules s USING (customer_id, credit_type_id)"
         " JOIN ledger.contracts c ON c.customer_id = s.customer_id AND c.contract_id = s.contract_id"
         " JOIN ledger.subscriptions u ON u.customer_id = s.customer_id AND u.subscription_id = s.subscription_id"

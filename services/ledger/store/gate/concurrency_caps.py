@@ -12,14 +12,15 @@ from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.in_flight import Caps, ConcurrencyCap, InFlight, counted_subjects
 from services.ledger.domain.gate.spend_cap import GroupValue
 from services.ledger.store.connection import Connection
+from services.ledger.store.credits.pools import POOLS
 from services.ledger.store.credits.rows import concurrency_cap_from_row
 
 _COLUMNS = "concurrency_cap_id, credit_type_id, subject_key, subject_value, holds_max, create_time, is_shadow"
-_OPEN_HOLDS = """
+_OPEN_HOLDS = f"""
     SELECT h.customer_id, h.credit_type_id, h.hold_id, h.expire_time, h.counted_group_values,
         CASE WHEN h.lines IS NULL THEN ARRAY[h.product_id]
             ELSE ARRAY(SELECT line ->> 'product_id' FROM jsonb_array_elements(h.lines) AS line) END AS product_ids
-    FROM unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)
+    FROM {POOLS}
     JOIN ledger.holds h USING (customer_id, credit_type_id)
     WHERE h.state = 'HELD'
 """
