@@ -14,7 +14,7 @@ from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import usage_pb2 as usage
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.usage_pb2_grpc import UsageServiceStub
-from services.ledger.domain.gate.lines import LINES_MAX
+from services.ledger.domain.gate.call_lines import LINES_MAX
 from services.ledger.server.gate import CALL_BYTES_MAX
 from services.ledger.wire.amounts import GROUP_VALUES_MAX, PROPERTIES_MAX
 from services.ledger.wire.gate.batches import ITEMS_MAX

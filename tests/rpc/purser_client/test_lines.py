@@ -92,6 +92,6 @@ async def test_threads_hold_and_capture_lines(ledger: RunningLedger) -> None:
 
 
 def test_the_client_knows_the_ledgers_bound() -> None:
-    from services.ledger.domain.gate import lines
+    from services.ledger.domain.gate import call_lines
 
-    assert lines.LINES_MAX == LINES_MAX
+    assert call_lines.LINES_MAX == LINES_MAX

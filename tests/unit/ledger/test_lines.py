@@ -15,7 +15,7 @@ from meshkit.quantity import Credits, Quantity, Ratio
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import Grant, ProductId
 from services.ledger.domain.errors import CreditTypesDiffer, HoldHasLines, LineNotHeld
-from services.ledger.domain.gate import capturing, gate, lines
+from services.ledger.domain.gate import call_lines, capturing, gate, lines
 from services.ledger.domain.gate.commands import CallLine
 from services.ledger.domain.gate.decision import Ask, DenialReason
 from services.ledger.domain.gate.hold import NAMES_MAX, Hold, HoldId, names_of
@@ -304,7 +304,7 @@ class TestAsking:
 
     def _asks(self, *properties: dict[str, str]) -> tuple[Ask, ...]:
         wanted = [_line(one) for one in properties]
-        found = lines.asks_of(self.RECORD, [self.BOOK] * len(wanted), wanted, {}, at=NOON)
+        found = call_lines.asks_of(self.RECORD, [self.BOOK] * len(wanted), wanted, {}, at=NOON)
         assert isinstance(found, tuple)
         return found
 
@@ -319,18 +319,18 @@ class TestAsking:
         wanted = [_line({"kind": "in"}), replace(_line({}), product_id=IMAGES)]
 
         with pytest.raises(CreditTypesDiffer):
-            lines.asks_of(self.RECORD, [self.BOOK, other], wanted, {}, at=NOON)
+            call_lines.asks_of(self.RECORD, [self.BOOK, other], wanted, {}, at=NOON)
 
     def test_a_capture_names_lines_in_any_order(self) -> None:
         _, hold = held(an_account(a_grant(1_000)), self._asks({"kind": "in"}, {"kind": "out"}, {}))
         assert hold is not None
         named = [replace(_line({"region": "eu"}), quantity=units(2)), _line({"kind": "in"})]
 
-        assert lines.used_of(hold, named, {ASSISTANT: self.PRODUCT}) == [units(1), units(0), units(2)]
+        assert call_lines.used_of(hold, named, {ASSISTANT: self.PRODUCT}) == [units(1), units(0), units(2)]
         with pytest.raises(LineNotHeld):
-            lines.used_of(hold, [_line({"kind": "odd"})], {ASSISTANT: self.PRODUCT})
+            call_lines.used_of(hold, [_line({"kind": "odd"})], {ASSISTANT: self.PRODUCT})
         with pytest.raises(InvalidFields):
-            lines.used_of(hold, [_line({}), _line({"region": "eu"})], {ASSISTANT: self.PRODUCT})
+            call_lines.used_of(hold, [_line({}), _line({"region": "eu"})], {ASSISTANT: self.PRODUCT})
         with pytest.raises(HoldHasLines):
             capturing.used_of(hold, units(1))
 

@@ -6,23 +6,21 @@ checked for the sum. How a hold of several lines is captured: capturing.py.
 Source: services/ledger/README.md, "Several lines per call".
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits import burn_down
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import Draw
-from services.ledger.domain.credits.grant import ProductId, hold_from
+from services.ledger.domain.credits.grant import hold_from
 from services.ledger.domain.credits.seats import POOL, Purse
 from services.ledger.domain.crossings import alarm
-from services.ledger.domain.errors import CreditTypesDiffer, LineNotHeld, of_line, property_problem, too_large
+from services.ledger.domain.errors import of_line, too_large
 from services.ledger.domain.gate.capping import cap_uses
 from services.ledger.domain.gate.charging import charged, moved, quantity_of, quoted, usage_of_ask
-from services.ledger.domain.gate.commands import CallLine
 from services.ledger.domain.gate.decision import (
     CREDITS_MAX,
     Ask,
@@ -39,73 +37,13 @@ from services.ledger.domain.gate.decision import (
     Refusal,
     Verdict,
 )
-from services.ledger.domain.gate.hold import HeldLine, Hold, HoldId, HoldState, name_of_line, names_of
+from services.ledger.domain.gate.hold import HeldLine, Hold, HoldId, HoldState
 from services.ledger.domain.gate.in_flight import InFlightUse, fullest, in_flight_uses
 from services.ledger.domain.gate.overage import held_more, reserved_by, room
 from services.ledger.domain.gate.shadow import covers, refusal_of, refused, shadow_denial, shadow_record
 from services.ledger.domain.gate.spend_cap import CapUse, GroupValue, Spend, hold_more, tightest
 from services.ledger.domain.gate.spending import counted, draw_now, time_of_spend
-from services.ledger.domain.gate.standing import CustomerRecord, PriceBook, ask_of
 from services.ledger.domain.gate.subjects import held_by, of_product, subjects_of
-from services.ledger.domain.rating.dimensions import dimension_values
-from services.ledger.domain.rating.product import UsageProduct
-from services.ledger.domain.rating.properties import PropertyProblem
-
-LINES_MAX = 20
-
-_Name = tuple[ProductId, tuple[tuple[str, str], ...]]
-
-
-def asks_of(
-    customer: CustomerRecord,
-    books: Sequence[PriceBook],
-    lines: Sequence[CallLine],
-    group_values: Mapping[str, str],
-    *,
-    at: datetime,
-) -> tuple[Ask, ...] | DenialReason:
-    """Return the ask of each line, or the reason for an earlier denial: of the first line that has one.
-
-    books: of the products of the lines. Raises RateNotFound, InvalidFields, CreditTypesDiffer.
-    """
-    asks: list[Ask] = []
-    for number, (book, line) in enumerate(zip(books, lines, strict=True)):
-        with of_line(number):
-            ask = ask_of(customer, book, line.quantity, group_values, line.properties, at=at)
-        if isinstance(ask, DenialReason):
-            return ask
-        asks.append(ask)
-    _require_distinct([_name_of(ask.product_id, ask.entitlement.dimension_values) for ask in asks])
-    credit_type_ids = {ask.entitlement.credit_type_id for ask in asks}
-    if len(credit_type_ids) > 1:
-        raise CreditTypesDiffer(credit_type_ids=credit_type_ids)
-    return tuple(asks)
-
-
-def used_of(
-    hold: Hold, lines: Sequence[CallLine], products: Mapping[ProductId, UsageProduct]
-) -> list[Quantity]:
-    """Return what lines of a call say of each line of a hold, in the hold's order; 0 for those that they do not name.
-
-    Raises LineNotHeld, InvalidFields.
-    """
-    places = {_name_of(part.product_id, part.dimension_values): n for n, part in enumerate(hold.parts)}
-    used = [Quantity(0) for _ in hold.parts]
-    names = []
-    for number, line in enumerate(lines):
-        try:
-            values = dimension_values(products[line.product_id].dimensions, line.properties)
-        except PropertyProblem as problem:
-            with of_line(number):
-                raise property_problem(problem) from problem
-        name = _name_of(line.product_id, values)
-        if name not in places:
-            named = name_of_line(line.product_id, values)
-            raise LineNotHeld(hold_id=hold.hold_id, line=named, lines=names_of(hold))
-        names.append(name)
-        used[places[name]] = line.quantity
-    _require_distinct(names)
-    return used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -506,19 +444,3 @@ def _results(
         )
         for ask, cost, billed, lacking in zip(asks, costs, overage, missing, strict=True)
     )
-
-
-def _name_of(product_id: ProductId, values: Mapping[str, str]) -> _Name:
-    return product_id, tuple(sorted(values.items()))
-
-
-def _require_distinct(names: Sequence[_Name]) -> None:
-    violations = [
-        FieldViolation(
-            f"lines[{number}]", f"has the product and the dimension values of lines[{names.index(name)}]"
-        )
-        for number, name in enumerate(names)
-        if names.index(name) < number
-    ]
-    if violations:
-        raise InvalidFields(violations)

@@ -15,7 +15,7 @@ from meshkit.ids import Ids
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import ProductId
 from services.ledger.domain.credits.unit_of_work import PoolKey
-from services.ledger.domain.gate import capturing, gate, lines
+from services.ledger.domain.gate import call_lines, capturing, gate, lines
 from services.ledger.domain.gate.commands import (
     Authorize,
     AuthorizeLines,
@@ -133,7 +133,7 @@ def target_of(view: View, command: GateCommand, *, at: datetime) -> Target | Den
         asks = ask if isinstance(ask, DenialReason) else (ask,)
     elif isinstance(command, (AuthorizeLines, DebitLines)):
         books = [view.price_book(customer, line.product_id) for line in command.lines]
-        asks = lines.asks_of(customer.record, books, command.lines, command.group_values, at=at)
+        asks = call_lines.asks_of(customer.record, books, command.lines, command.group_values, at=at)
     else:
         return Target(customer, view.pool_of(customer, command.hold_id), ())
     if isinstance(asks, DenialReason):
@@ -156,7 +156,7 @@ def used_of(
     products = {
         product_id: view.price_book(customer, product_id).product for product_id in products_of(command)
     }
-    return lines.used_of(hold, command.lines, products)
+    return call_lines.used_of(hold, command.lines, products)
 
 
 def _extension(

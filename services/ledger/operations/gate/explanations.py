@@ -12,6 +12,7 @@ from services.ledger.domain.credits import burn_down
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId
 from services.ledger.domain.errors import CustomerNotFound, ProductNotFound, RateNotFound
 from services.ledger.domain.gate import gate, lines
+from services.ledger.domain.gate.call_lines import asks_of
 from services.ledger.domain.gate.capping import cap_uses
 from services.ledger.domain.gate.capturing import available_to
 from services.ledger.domain.gate.charging import quantity_of, quoted
@@ -20,7 +21,6 @@ from services.ledger.domain.gate.decision import DenialReason, Entitlement, Shad
 from services.ledger.domain.gate.explanation import ExplainedLine, Explanation
 from services.ledger.domain.gate.hold import Hold
 from services.ledger.domain.gate.in_flight import in_flight_uses
-from services.ledger.domain.gate.lines import asks_of
 from services.ledger.domain.gate.shadow import shadow_denial
 from services.ledger.domain.gate.standing import CatalogCopies, CustomerRecord, PriceBook, ask_of
 from services.ledger.domain.gate.subjects import held_by

@@ -10,10 +10,10 @@ from typing import TypeAlias
 from meshkit.quantity import Quantity
 from meshkit.rpc.fields import Fields
 from purser.ledger.v1 import ledger_pb2 as pb
+from services.ledger.domain.gate.call_lines import LINES_MAX
 from services.ledger.domain.gate.commands import CallLine
 from services.ledger.domain.gate.decision import LineResult
 from services.ledger.domain.gate.hold import HeldPart
-from services.ledger.domain.gate.lines import LINES_MAX
 from services.ledger.wire.amounts import product_id_from_wire, properties_from_wire
 
 Asking: TypeAlias = pb.AuthorizeRequest | pb.DebitRequest | pb.DecisionAsk
