@@ -269,7 +269,7 @@ def request_of(rpc: Rpc, things: Mapping[str, str], world: World, number: int) -
         "sequence": 1,
         "spenders_max": 1,
         "grant_kind": ledger.GRANT_KIND_PROMOTIONAL,
-        "window": 2,
+        "window": 0 if rpc.name == "CreateAlert" else 2,
         "alert_type": alert.ALERT_TYPE_LOW_BALANCE,
         "group_key": "" if rpc.name in ("CreateAlert", "GetUsage") else "user_id",
         "group_value": "" if rpc.name in ("CreateAlert", "GetUsage") else "ann",
