@@ -7,6 +7,7 @@ WatchThreshold raises NoticeTooFarAhead and, except for seat changes, NoticeTooF
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
@@ -38,7 +39,7 @@ from services.ledger.domain.credits.schedule import (
 )
 from services.ledger.domain.credits.seats import SeatName, number_of
 from services.ledger.domain.crossings import alarm
-from services.ledger.domain.crossings.watch import WatchKind
+from services.ledger.domain.crossings.watch import OF_SPEND, WatchKind
 from services.ledger.domain.errors import SubscriptionNotFound
 from services.ledger.operations.credits.seat_plans import (
     Replanned,
@@ -48,6 +49,7 @@ from services.ledger.operations.credits.seat_plans import (
     slots_under_new_terms,
 )
 from services.ledger.operations.credits.settlement import OpenAccount, open_account
+from services.ledger.operations.gate.recounts import Earlier, recount, sum_earlier
 from services.ledger.operations.ports import Relay
 from services.ledger.operations.usage.attachment import Attachment
 from services.ledger.operations.usage.rerates import rerate_withdrawn
@@ -232,13 +234,26 @@ class Copies:
         """
         at = self._clock.now()
         watch = update.watch
+        counted = [(watch.credit_type_id, (watch.group_key, watch.group_value))]
+        counts = watch.kind in OF_SPEND and update.is_active
+
+        async def look(tx: Transaction, customer_id: CustomerId) -> Earlier:
+            needs = [watch, *await tx.recounts.needs(customer_id)]
+            return await sum_earlier(tx, customer_id, needs, counted, at=at)
+
+        earlier: Earlier = {}
+        if watch.customer_id is not None and counts:
+            earlier = await self._store.read(partial(look, customer_id=watch.customer_id))
 
         async def work(tx: Transaction) -> int:
             if watch.customer_id is None:
                 return await tx.copies.keep_watch(update)
             await tx.copies.lock_known_customer(watch.customer_id)
             await tx.accounts.make(watch.customer_id, watch.credit_type_id)
-            version = await tx.copies.keep_watch(update)
+            version = await tx.copies.keep_watch(update)  # locks the pools too
+            if counts:
+                needs = await tx.recounts.needs(watch.customer_id)
+                await recount(tx, watch.customer_id, needs, counted, earlier, at=at)
             is_on_seat = watch.kind is WatchKind.LOW_SEAT_BALANCE and watch.group_value
             seats = {(watch.group_key, watch.group_value)} if is_on_seat else set()
             await self._settle(tx, watch.customer_id, watch.credit_type_id, at, seats=seats)

@@ -4,6 +4,7 @@
 Source: services/ledger/README.md, "Watches and crossings".
 """
 
+from datetime import datetime
 from typing import Final
 
 from meshkit.clock import Clock
@@ -11,7 +12,9 @@ from meshkit.ids import Ids
 from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.crossings.sweep import SweptPage
 from services.ledger.domain.crossings.watch import Watch
+from services.ledger.domain.gate.spend_cap import GroupValue, used_in
 from services.ledger.operations.credits.settlement import open_account
+from services.ledger.operations.gate.recounts import Earlier, recount, sum_earlier
 from services.ledger.operations.ports import Relay
 from services.ledger.store import PostgresStore, Transaction
 
@@ -61,16 +64,45 @@ class WatchSweeping:
         return True
 
     async def _observe(self, watch: Watch, customer_id: CustomerId, page: SweptPage) -> None:
+        at = self._clock.now()
+        counted = [(watch.credit_type_id, (watch.group_key, watch.group_value))]
+
+        async def look(tx: Transaction) -> Earlier:
+            return await sum_earlier(tx, customer_id, await tx.recounts.needs(customer_id), counted, at=at)
+
+        earlier = await self._store.read(look) if watch.is_counted_for_it else {}
+
         async def work(tx: Transaction) -> None:
+            values = page.found[customer_id]
+            if watch.is_counted_for_it:
+                await tx.copies.lock_customer(customer_id)
+                await tx.copies.outdate(customer_id)  # locks the pools too
+                await recount(tx, customer_id, await tx.recounts.needs(customer_id), counted, earlier, at=at)
+                values |= await _past(tx, watch, customer_id, at=at)
             opened = await open_account(
                 tx,
                 customer_id,
                 watch.credit_type_id,
-                at=self._clock.now(),
+                at=at,
                 ids=self._ids,
-                group_values=page.found[customer_id],
+                group_values=values,
                 settles=True,
             )
             await opened.save(tx, opened.now)
 
         await self._store.run(work)
+
+
+async def _past(tx: Transaction, watch: Watch, customer_id: CustomerId, *, at: datetime) -> set[GroupValue]:
+    """Return the watched subjects of a customer that have spent as much as the threshold."""
+    position = await tx.recounts.position(customer_id, watch.credit_type_id)
+    if position is None or position.anchor is None:
+        return set()
+    spends = await tx.recounts.spends_of_key(customer_id, watch.credit_type_id, watch.group_key)
+    return {
+        (watch.group_key, value)
+        for value, spend in spends.items()
+        if watch.watches_value(watch.group_key, value)
+        and used_in(spend, watch.window, 0, zone=position.zone, anchor=position.anchor, at=at)[0]
+        >= watch.threshold
+    }

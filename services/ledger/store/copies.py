@@ -279,7 +279,7 @@ class Copies:
 
     async def keep_watch(self, update: WatchUpdate) -> int:
         watch = update.watch
-        table = watch_table(watch.kind)
+        table = watch_table(watch)
         await self._check_version(watch.version, table, alert_id=watch.alert_id)
         values: list[object] = [
             watch.alert_id,

@@ -93,6 +93,12 @@ _LOW_SEAT: Final = f"""
     GROUP BY a.customer_id, a.seat_id
     HAVING coalesce(sum(g.granted_micros - g.captured_micros - g.expired_micros - g.voided_micros), 0) <= $7
 """
+# What is counted only because of the watch is not known before it is recounted.
+_COUNTED: Final = f"""
+    {_PAGE}
+    SELECT customer_id, group_value FROM ended
+    UNION SELECT customer_id, NULL FROM page JOIN ledger.pools USING (customer_id, credit_type_id) WHERE sequence > 0
+"""
 _HIGH: Final = f"""
     {_PAGE}
     SELECT customer_id, group_value FROM ended
@@ -129,7 +135,11 @@ class WatchSweeps:
         )
         about = (*of_page, watch.alert_id, watch.version)
         match watch.kind:
-            case WatchKind.SPEND | WatchKind.SPEND_IN_DAY:
+            case WatchKind() if watch.is_counted_for_it:
+                rows = await self._connection.fetch(_COUNTED, *about)
+            case (
+                WatchKind.SPEND | WatchKind.SPEND_IN_DAY | WatchKind.SPEND_IN_WEEK | WatchKind.SPEND_IN_MONTH
+            ):
                 high = _HIGH.format(window="day" if watch.window is CapWindow.DAY else "period")
                 of_watch = (watch.threshold.micros, watch.group_key, watch.group_value)
                 rows = await self._connection.fetch(high, *about, *of_watch)

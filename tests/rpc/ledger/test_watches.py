@@ -275,7 +275,7 @@ async def test_unknown_customers_and_bad_fields_are_faults(watched: RunningLedge
     with bad_fields("request_id", "alert_id", "version", "watch_kind", "credit_type_id", "threshold_micros"):
         await watched.peer.WatchThreshold(peer_pb.WatchThresholdRequest(threshold_micros=-1))
     with bad_fields("group_key"):
-        await watched.watch(1, watch_kind=peer_pb.WATCH_KIND_SPEND)
+        await watched.watch(1, watch_kind=peer_pb.WATCH_KIND_LOW_SEAT_BALANCE)
     with bad_fields("rearm_micros"):
         await watched.watch(10, rearm_micros=10 * CREDIT - 1)
     with bad_fields("rearm_micros"):

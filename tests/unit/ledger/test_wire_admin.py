@@ -258,7 +258,11 @@ ALL_WRONG: list[tuple[Callable[[Any], object], object, set[str]]] = [
             *("threshold_micros", "group_value"),
         },
     ),
-    (alert.watch_from_wire, a_watch_request(group_key=""), {"group_key"}),
+    (
+        alert.watch_from_wire,
+        a_watch_request(group_key="", watch_kind=peer_pb.WATCH_KIND_LOW_SEAT_BALANCE),
+        {"group_key"},
+    ),
     (
         caps.set_from_wire,
         admin.SetSpendCapRequest(limit_micros=-1, window=99, group_value=" "),  # type: ignore[arg-type]

@@ -90,6 +90,8 @@ class WatchKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WATCH_KIND_GRANT_EXPIRING: _ClassVar[WatchKind]
     WATCH_KIND_LOW_SEAT_BALANCE: _ClassVar[WatchKind]
     WATCH_KIND_SPEND_IN_DAY: _ClassVar[WatchKind]
+    WATCH_KIND_SPEND_IN_WEEK: _ClassVar[WatchKind]
+    WATCH_KIND_SPEND_IN_MONTH: _ClassVar[WatchKind]
 AGGREGATION_UNSPECIFIED: Aggregation
 AGGREGATION_COUNT: Aggregation
 AGGREGATION_SUM: Aggregation
@@ -138,6 +140,8 @@ WATCH_KIND_OVERAGE: WatchKind
 WATCH_KIND_GRANT_EXPIRING: WatchKind
 WATCH_KIND_LOW_SEAT_BALANCE: WatchKind
 WATCH_KIND_SPEND_IN_DAY: WatchKind
+WATCH_KIND_SPEND_IN_WEEK: WatchKind
+WATCH_KIND_SPEND_IN_MONTH: WatchKind
 
 class ApplyCustomerRequest(_message.Message):
     __slots__ = ("request_id", "customer_id", "version", "aliases", "is_suspended")
@@ -823,7 +827,7 @@ class GetContractUsageResponse(_message.Message):
     def __init__(self, start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., positions: _Optional[_Iterable[_Union[PoolPosition, _Mapping]]] = ..., detail: _Optional[_Union[UsageDetail, str]] = ..., rows: _Optional[_Iterable[_Union[ContractUsageRow, _Mapping]]] = ..., has_more: _Optional[bool] = ...) -> None: ...
 
 class WatchThresholdRequest(_message.Message):
-    __slots__ = ("request_id", "alert_id", "version", "is_active", "watch_kind", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value", "rearm_micros", "within_days")
+    __slots__ = ("request_id", "alert_id", "version", "is_active", "watch_kind", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value", "rearm_micros", "within_days", "product_id")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ALERT_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -836,6 +840,7 @@ class WatchThresholdRequest(_message.Message):
     GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
     REARM_MICROS_FIELD_NUMBER: _ClassVar[int]
     WITHIN_DAYS_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     alert_id: str
     version: int
@@ -848,7 +853,8 @@ class WatchThresholdRequest(_message.Message):
     group_value: str
     rearm_micros: int
     within_days: int
-    def __init__(self, request_id: _Optional[str] = ..., alert_id: _Optional[str] = ..., version: _Optional[int] = ..., is_active: _Optional[bool] = ..., watch_kind: _Optional[_Union[WatchKind, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., rearm_micros: _Optional[int] = ..., within_days: _Optional[int] = ...) -> None: ...
+    product_id: str
+    def __init__(self, request_id: _Optional[str] = ..., alert_id: _Optional[str] = ..., version: _Optional[int] = ..., is_active: _Optional[bool] = ..., watch_kind: _Optional[_Union[WatchKind, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., rearm_micros: _Optional[int] = ..., within_days: _Optional[int] = ..., product_id: _Optional[str] = ...) -> None: ...
 
 class WatchThresholdResponse(_message.Message):
     __slots__ = ("version",)

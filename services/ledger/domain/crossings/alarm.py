@@ -21,8 +21,8 @@ from services.ledger.domain.crossings.watch import (
     WatchState,
 )
 from services.ledger.domain.gate.shortfall import SHORTFALL
-from services.ledger.domain.gate.spend_cap import GroupValue, Spend
-from services.ledger.domain.gate.windows import window_at
+from services.ledger.domain.gate.spend_cap import GroupValue, Spend, latest_start
+from services.ledger.domain.gate.windows import window_end
 
 
 def observe(
@@ -145,15 +145,16 @@ def observe_spend(
 
 
 def next_window_end(account: Account, *, at: datetime, anchor: datetime | None) -> datetime | None:
-    """Return when the first alarm ends by the clock: with its usage period or day. None: there is none."""
+    """Return when the first alarm ends by the clock: with its window. None: there is none."""
     if anchor is None:
         return None
     windows = {watch.window for watch, _ in _alarms_of_window(account)}
-    return min((window_at(window, anchor=anchor, at=at).end for window in windows), default=None)
+    zone = account.time_zone
+    return min((window_end(window, zone=zone, anchor=anchor, at=at) for window in windows), default=None)
 
 
 def window_ends(account: Account, *, anchor: datetime | None) -> set[datetime]:
-    """Return when what is now in alarm returns to 0: at the end of the usage period or day of each."""
+    """Return when what is now in alarm returns to 0: at the end of the window of each."""
     if anchor is None:
         return set()
     starts = set()
@@ -162,9 +163,13 @@ def window_ends(account: Account, *, anchor: datetime | None) -> set[datetime]:
             starts.add((watch.window, account.settled_time))
             continue
         subject = SHORTFALL if watch.kind is WatchKind.SHORTFALL else (watch.group_key, group_value)
-        last = account.spends.get(subject, Spend()).last(watch.window)
-        starts.add((watch.window, last.start if last is not None else None))
-    return {window_at(window, anchor=anchor, at=start).end for window, start in starts if start is not None}
+        spend = account.spends.get(subject, Spend())
+        starts.add((watch.window, latest_start(spend, watch.window, zone=account.time_zone)))
+    return {
+        window_end(window, zone=account.time_zone, anchor=anchor, at=start)
+        for window, start in starts
+        if start is not None
+    }
 
 
 def _alarms_of_window(account: Account) -> Iterator[tuple[Watch, str]]:
@@ -198,7 +203,7 @@ def _crossing(
     return Crossing(
         alert_id=watch.alert_id,
         customer_id=account.customer_id,
-        group_value=group_value,
+        group_value="" if watch.is_of_own_subject else group_value,
         in_alarm=in_alarm,
         value_micros=value.micros,
         sequence=sequence,

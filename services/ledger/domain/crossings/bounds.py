@@ -129,7 +129,8 @@ class WatchBounds:
         if self._spends:
             for one in spenders:
                 for window in self._windows.get(one[0], ()):
-                    value = spent(account.spends.get(one, Spend()), at=at, anchor=anchor, window=window)
+                    spend = account.spends.get(one, Spend())
+                    value = spent(spend, at=at, anchor=anchor, window=window, zone=account.time_zone)
                     if not self._of(one, window).hold(value.micros):
                         return False
         return True

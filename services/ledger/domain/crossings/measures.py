@@ -14,8 +14,8 @@ from services.ledger.domain.credits.seats import SeatName, Slot
 from services.ledger.domain.crossings.watch import PERCENT, Watch, WatchKind
 from services.ledger.domain.gate.overage import captured_in
 from services.ledger.domain.gate.shortfall import SHORTFALL
-from services.ledger.domain.gate.spend_cap import GroupValue, Spend
-from services.ledger.domain.gate.windows import CapWindow, window_at
+from services.ledger.domain.gate.spend_cap import GroupValue, Spend, used_in
+from services.ledger.domain.gate.windows import ZONE_DEFAULT, CapWindow, window_at
 
 
 def values_of(
@@ -44,11 +44,12 @@ def values_of(
             percentage = percentage_left(account, at)
             if percentage is not None:
                 yield "", percentage
-        case WatchKind.SPEND | WatchKind.SPEND_IN_DAY:
+        case WatchKind.SPEND | WatchKind.SPEND_IN_DAY | WatchKind.SPEND_IN_WEEK | WatchKind.SPEND_IN_MONTH:
             known = account.spends if spenders is None else spenders
             for group_value in sorted(_watched_values(watch, known)):
                 spend = account.spends.get((watch.group_key, group_value), Spend())
-                yield group_value, spent(spend, at=at, anchor=anchor, window=watch.window)
+                zone = account.time_zone
+                yield group_value, spent(spend, at=at, anchor=anchor, window=watch.window, zone=zone)
         case WatchKind.SHORTFALL | WatchKind.OVERAGE:
             yield "", uncovered(account, watch.kind, at=at, anchor=anchor)
         case WatchKind.GRANT_EXPIRING:
@@ -80,12 +81,12 @@ def spent(
     at: datetime,
     anchor: datetime | None,
     window: CapWindow = CapWindow.BILLING_PERIOD,
+    zone: str = ZONE_DEFAULT,
 ) -> Credits:
-    """Return what was spent in the usage period, or in the day, of `at`."""
+    """Return what was spent in the window of `at`. zone: the customer's, for windows of the calendar."""
     if anchor is None:
         return Credits(0)
-    start = window_at(window, anchor=anchor, at=at).start
-    return spend.spent_in(window, start, anchor=anchor)
+    return used_in(spend, window, 0, zone=zone, anchor=anchor, at=at)[0]
 
 
 def uncovered(account: Account, kind: WatchKind, *, at: datetime, anchor: datetime | None) -> Credits:

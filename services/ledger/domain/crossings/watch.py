@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Watched thresholds: the transaction that moves a value across a threshold writes the crossing; nothing polls."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -8,6 +9,7 @@ from typing import Final
 
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
+from services.ledger.domain.gate.spend_cap import Need
 from services.ledger.domain.gate.windows import CapWindow
 
 
@@ -23,6 +25,8 @@ class WatchKind(Enum):
     GRANT_EXPIRING = "GRANT_EXPIRING"
     LOW_SEAT_BALANCE = "LOW_SEAT_BALANCE"
     SPEND_IN_DAY = "SPEND_IN_DAY"
+    SPEND_IN_WEEK = "SPEND_IN_WEEK"
+    SPEND_IN_MONTH = "SPEND_IN_MONTH"
 
 
 # What remains in the pool, in credits. Crossings of a LOW_BALANCE go to Alert, those of a TOP_UP_LEVEL to Contract.
@@ -30,8 +34,14 @@ OF_REMAINING: Final = frozenset({WatchKind.LOW_BALANCE, WatchKind.TOP_UP_LEVEL})
 OF_BALANCE: Final = OF_REMAINING | {WatchKind.LOW_PERCENTAGE}
 # What issuing, voiding and expiring of grants changes.
 OF_GRANTS: Final = OF_BALANCE | {WatchKind.GRANT_EXPIRING}
-# What a group value has spent, in the usage period or in the UTC day.
-OF_SPEND: Final = frozenset({WatchKind.SPEND, WatchKind.SPEND_IN_DAY})
+_SPEND_WINDOWS: Final = {
+    WatchKind.SPEND: CapWindow.BILLING_PERIOD,
+    WatchKind.SPEND_IN_DAY: CapWindow.DAY,
+    WatchKind.SPEND_IN_WEEK: CapWindow.WEEK,
+    WatchKind.SPEND_IN_MONTH: CapWindow.MONTH,
+}
+# What a subject has spent, in a window.
+OF_SPEND: Final = frozenset(_SPEND_WINDOWS)
 # What begins again at 0 with the usage period or the day.
 OF_WINDOW: Final = OF_SPEND | {WatchKind.SHORTFALL, WatchKind.OVERAGE}
 # In alarm at or below the threshold; the others at or above it.
@@ -47,8 +57,9 @@ class Watch:
 
     alert_id: of a TOP_UP_LEVEL, which is always for one customer, the automatic top-up. threshold, rearm: of a
     LOW_PERCENTAGE, millionths of a percent. rearm: the level on the side of OK beyond which an alarm ends; equal to the
-    threshold: it ends as it began. group_key and group_value: of spends and of LOW_SEAT_BALANCE; an empty group_value
-    watches each value separately. within: of a GRANT_EXPIRING, how long before its expiry a grant is watched.
+    threshold: it ends as it began. group_key and group_value: of LOW_SEAT_BALANCE, and the subject of spends, which may
+    be one of the Ledger's own (gate/subjects.py); an empty group_value watches each value separately. within: of a
+    GRANT_EXPIRING, how long before its expiry a grant is watched.
     """
 
     alert_id: str
@@ -65,7 +76,22 @@ class Watch:
     @property
     def window(self) -> CapWindow:
         """The window of what begins again at 0."""
-        return CapWindow.DAY if self.kind is WatchKind.SPEND_IN_DAY else CapWindow.BILLING_PERIOD
+        return _SPEND_WINDOWS.get(self.kind, CapWindow.BILLING_PERIOD)
+
+    @property
+    def is_of_own_subject(self) -> bool:
+        """Whether it observes what a subject of the Ledger's own spends. Its crossings name no group value."""
+        return self.kind in OF_SPEND and not self.group_key
+
+    @property
+    def is_counted_for_it(self) -> bool:
+        """Whether what it observes may be counted only because of it: not every subject, window and time zone is."""
+        return self.kind in OF_SPEND and (not self.group_key or self.window is not CapWindow.BILLING_PERIOD)
+
+    @property
+    def hours(self) -> int:
+        """Of a rolling window, which no watch has."""
+        return 0
 
     def confirms_with(self, group_value: str) -> bool:
         """Whether an observation of this group value only says that the watch is in place."""
@@ -90,6 +116,11 @@ class Watch:
 
     def watches_value(self, group_key: str, group_value: str) -> bool:
         return self.group_key == group_key and self.group_value in ("", group_value)
+
+
+def needed(caps: Iterable[Need], watches: Iterable[Watch]) -> tuple[Need, ...]:
+    """Return all for which spends must be counted: caps, and watches of spends."""
+    return (*caps, *(watch for watch in watches if watch.kind in OF_SPEND))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.gate.spend_cap import OWN_KEY, CapUse, GroupValue, Spend, SpendCap
-from services.ledger.domain.gate.windows import counts_at, spent_in, stepped, window_at
+from services.ledger.domain.gate.spend_cap import OWN_KEY, CapUse, GroupValue, Spend, SpendCap, used_in
 
 
 def cap_uses(
@@ -43,12 +42,5 @@ _Slot = tuple[GroupValue, str, str, int]
 
 def _use(cap: SpendCap, subject: GroupValue, account: Account, *, anchor: datetime, at: datetime) -> CapUse:
     spend = account.spends.get(subject, Spend())
-    window = stepped(cap.window, cap.hours, account.time_zone)
-    if window is None:
-        period = window_at(cap.window, anchor=anchor, at=at)
-        spent = spend.spent_in(cap.window, period.start, anchor=anchor)
-    else:
-        tally = spend.tally(window)
-        period = counts_at(window, tally, at)
-        spent = spent_in(window, tally, at)
+    spent, period = used_in(spend, cap.window, cap.hours, zone=account.time_zone, anchor=anchor, at=at)
     return CapUse(cap, subject[1], spend.held + spent, period)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a subject has spent so far, from its entries: when a cap begins to need what was not counted until then.
+"""What a subject has spent so far, from its entries: when a cap or a watch begins to need what was not counted.
 
 Source: services/ledger/README.md, "Spend caps".
 """
@@ -12,8 +12,8 @@ from meshkit.quantity import Credits
 from services.ledger.domain.gate.spend_cap import (
     OWN_KEY,
     GroupValue,
+    Need,
     Spend,
-    SpendCap,
     WindowSpend,
     stepped_windows_of,
     windows_to_count,
@@ -96,15 +96,15 @@ class Recount:
 
 def recount_of(
     subject: GroupValue,
-    caps: Iterable[SpendCap],
+    needs: Iterable[Need],
     *,
     zone: str,
     anchor: datetime | None,
     at: datetime,
     members: GroupMembers | None = None,
 ) -> Recount:
-    """Return what to recount of a subject at `at`. caps: all of it. anchor: None before the first contract."""
-    windows = windows_to_count(stepped_windows_of(caps, zone), subject)
+    """Return what to recount of a subject at `at`. needs: all of it. anchor: None before the first contract."""
+    windows = windows_to_count(stepped_windows_of(needs, zone), subject)
     steps = {window: tuple(steps_from(window, at)) for window in windows}
     if subject[0] != OWN_KEY or anchor is None:
         return Recount(subject, steps, members=members)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Protocol
 
 from meshkit.evolve import evolve
 from meshkit.period import Period
@@ -204,6 +205,28 @@ def _end(window: CapWindow, start: datetime, anchor: datetime) -> datetime:
     return window_at(window, anchor=anchor, at=start).end
 
 
+def latest_start(spend: Spend, window: CapWindow, *, zone: str) -> datetime | None:
+    """Return the start of the latest window in which something was spent. zone: the customer's."""
+    counted = stepped(window, 0, zone)
+    last = spend.last(window) if counted is None else None
+    if last is not None:
+        return last.start
+    tally = None if counted is None else spend.tally(counted)
+    return None if tally is None else tally.since
+
+
+def used_in(
+    spend: Spend, window: CapWindow, hours: int, *, zone: str, anchor: datetime, at: datetime
+) -> tuple[Credits, Period]:
+    """Return what was spent in a window at `at`, and what the window covers. zone: the customer's."""
+    counted = stepped(window, hours, zone)
+    if counted is None:
+        period = window_at(window, anchor=anchor, at=at)
+        return spend.spent_in(window, period.start, anchor=anchor), period
+    tally = spend.tally(counted)
+    return stepped_windows.spent_in(counted, tally, at), stepped_windows.counts_at(counted, tally, at)
+
+
 @dataclass(frozen=True, slots=True)
 class CapUse:
     """A cap that applies to a call, and the value that it limits. used: what is spent in the window, and held."""
@@ -227,21 +250,40 @@ def tightest(uses: Iterable[CapUse]) -> CapUse | None:
     return min(uses, key=lambda use: use.headroom, default=None)
 
 
-def own_subjects(caps: Iterable[SpendCap]) -> frozenset[GroupValue]:
-    """Return the Ledger's own subjects that caps limit: they are counted only because of these."""
-    return frozenset((OWN_KEY, cap.group_value) for cap in caps if cap.group_key == OWN_KEY)
+class Need(Protocol):
+    """What must be counted because a cap limits it or a watch observes it: what a subject spends in a window."""
+
+    @property
+    def credit_type_id(self) -> CreditTypeId: ...
+
+    @property
+    def group_key(self) -> str: ...
+
+    @property
+    def group_value(self) -> str: ...
+
+    @property
+    def window(self) -> CapWindow: ...
+
+    @property
+    def hours(self) -> int: ...
 
 
-def stepped_windows_of(caps: Iterable[SpendCap], zone: str) -> dict[GroupValue, tuple[SteppedWindow, ...]]:
-    """Return the windows that caps need beside usage period and UTC day, by subject.
+def own_subjects(needs: Iterable[Need]) -> frozenset[GroupValue]:
+    """Return the Ledger's own subjects that are needed: they are counted only because of that."""
+    return frozenset((OWN_KEY, need.group_value) for need in needs if need.group_key == OWN_KEY)
+
+
+def stepped_windows_of(needs: Iterable[Need], zone: str) -> dict[GroupValue, tuple[SteppedWindow, ...]]:
+    """Return the windows that are needed beside usage period and UTC day, by subject.
 
     An empty value: each value of the key. zone: the customer's time zone.
     """
     found: dict[GroupValue, set[SteppedWindow]] = {}
-    for cap in caps:
-        window = stepped(cap.window, cap.hours, zone)
+    for need in needs:
+        window = stepped(need.window, need.hours, zone)
         if window is not None:
-            found.setdefault((cap.group_key, cap.group_value), set()).add(window)
+            found.setdefault((need.group_key, need.group_value), set()).add(window)
     return {subject: tuple(sorted(windows)) for subject, windows in found.items()}
 
 

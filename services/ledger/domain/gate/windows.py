@@ -74,6 +74,12 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
+def window_end(window: CapWindow, *, zone: str, anchor: datetime, at: datetime) -> datetime:
+    """Return when the window of `at` ends, which does not roll. zone: the customer's."""
+    counted = stepped(window, 0, zone)
+    return window_at(window, anchor=anchor, at=at).end if counted is None else _calendar(counted, at).end
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     """What was spent in the steps of a window, by their starts. What was spent before `since` is forgotten."""

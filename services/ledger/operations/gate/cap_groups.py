@@ -22,7 +22,7 @@ from services.ledger.domain.gate.cap_group import (
     SetCapGroup,
 )
 from services.ledger.domain.gate.recounting import GroupMembers
-from services.ledger.domain.gate.spend_cap import GroupValue, SpendCap
+from services.ledger.domain.gate.spend_cap import GroupValue, Need
 from services.ledger.domain.gate.subjects import of_group
 from services.ledger.operations.gate.recounts import Earlier, recount, sum_earlier
 from services.ledger.store import PostgresStore, Transaction
@@ -52,10 +52,10 @@ class CapGroups:
 
         async def look(tx: Transaction) -> Earlier:
             customer_id = await tx.standings.customer_id(command.customer)
-            caps = await tx.caps.all(customer_id)
+            needs = await tx.recounts.needs(customer_id)
             members = GroupMembers(command.group_key, command.values)
             return await sum_earlier(
-                tx, customer_id, caps, _of_group(caps, command.cap_group_id), members=members, at=at
+                tx, customer_id, needs, _of_group(needs, command.cap_group_id), members=members, at=at
             )
 
         earlier = await self._store.read(look) if command.cap_group_id else {}
@@ -73,8 +73,8 @@ class CapGroups:
                 raise ValueInOtherGroup(group_value=taken[0], cap_group_id=taken[1])
             await tx.cap_groups.set(customer_id, group, command.values)
             await tx.copies.outdate(customer_id)  # locks the pools too
-            caps = await tx.caps.all(customer_id)
-            await recount(tx, customer_id, caps, _of_group(caps, group.cap_group_id), earlier, at=at)
+            needs = await tx.recounts.needs(customer_id)
+            await recount(tx, customer_id, needs, _of_group(needs, group.cap_group_id), earlier, at=at)
             kept = await tx.cap_groups.find(customer_id, group.cap_group_id)
             assert kept is not None
             answer = CustomerCapGroup(customer_id, kept)
@@ -140,9 +140,9 @@ async def _require_same_key(tx: Transaction, customer_id: CustomerId, group: Cap
         raise GroupKeyFixed(cap_group_id=group.cap_group_id, group_key=known.group_key)
 
 
-def _of_group(caps: Sequence[SpendCap], cap_group_id: str) -> list[tuple[CreditTypeId, GroupValue]]:
+def _of_group(needs: Sequence[Need], cap_group_id: str) -> list[tuple[CreditTypeId, GroupValue]]:
     """Return where a group is counted: one subject for each credit type in which it has a cap."""
     subject = of_group(cap_group_id)
     return sorted(
-        {(cap.credit_type_id, subject) for cap in caps if (cap.group_key, cap.group_value) == subject}
+        {(need.credit_type_id, subject) for need in needs if (need.group_key, need.group_value) == subject}
     )

@@ -14,6 +14,7 @@ from services.ledger.domain.gate.spend_cap import (
     CustomerSpendCap,
     CustomerTimeZone,
     GroupValue,
+    Need,
     SpendCap,
     SpendCapRemoval,
     own_subjects,
@@ -56,8 +57,8 @@ class SpendCaps:
 
         async def look(tx: Transaction) -> Earlier:
             customer_id = await tx.standings.customer_id(command.customer)
-            caps = [cap, *await tx.caps.all(customer_id)]
-            return await sum_earlier(tx, customer_id, caps, counted, at=at)
+            needs = [cap, *await tx.recounts.needs(customer_id)]
+            return await sum_earlier(tx, customer_id, needs, counted, at=at)
 
         earlier = await self._store.read(look)
 
@@ -69,7 +70,7 @@ class SpendCaps:
             await _require_known(tx, customer_id, subject)
             answer = CustomerSpendCap(customer_id, await tx.caps.set(customer_id, cap))
             await tx.copies.outdate(customer_id)  # locks the pools too
-            await recount(tx, customer_id, await tx.caps.all(customer_id), counted, earlier, at=at)
+            await recount(tx, customer_id, await tx.recounts.needs(customer_id), counted, earlier, at=at)
             await tx.responses.store(customer_id, command, answer, at=at)
             return answer
 
@@ -106,8 +107,9 @@ class SpendCaps:
 
         async def look(tx: Transaction) -> Earlier:
             customer_id = await tx.standings.customer_id(command.customer)
-            caps = await tx.caps.all(customer_id)
-            return await sum_earlier(tx, customer_id, caps, _in_calendar(caps), zone=command.time_zone, at=at)
+            needs = await tx.recounts.needs(customer_id)
+            counted = _in_calendar(needs)
+            return await sum_earlier(tx, customer_id, needs, counted, zone=command.time_zone, at=at)
 
         earlier = await self._store.read(look)
 
@@ -119,12 +121,12 @@ class SpendCaps:
             zone = await tx.caps.time_zone(customer_id)
             await tx.caps.set_time_zone(customer_id, command.time_zone)
             await tx.copies.outdate(customer_id)  # locks the pools too
-            caps = await tx.caps.all(customer_id)
-            for cap in caps:
-                window = stepped(cap.window, cap.hours, zone)
-                if window is not None and zone != command.time_zone and cap.window is not CapWindow.ROLLING:
-                    await tx.recounts.forget_window(customer_id, cap.credit_type_id, cap.group_key, window)
-            await recount(tx, customer_id, caps, _in_calendar(caps), earlier, at=at)
+            needs = await tx.recounts.needs(customer_id)
+            for need in needs:
+                window = stepped(need.window, need.hours, zone)
+                if window is not None and zone != command.time_zone and need.window is not CapWindow.ROLLING:
+                    await tx.recounts.forget_window(customer_id, need.credit_type_id, need.group_key, window)
+            await recount(tx, customer_id, needs, _in_calendar(needs), earlier, at=at)
             answer = CustomerTimeZone(customer_id, command.time_zone)
             await tx.responses.store(customer_id, command, answer, at=at)
             return answer
@@ -145,13 +147,13 @@ class SpendCaps:
         return await self._store.read(work)
 
 
-def _in_calendar(caps: Sequence[SpendCap]) -> list[tuple[CreditTypeId, GroupValue]]:
-    """Return the subjects of caps whose windows depend on the time zone."""
+def _in_calendar(needs: Sequence[Need]) -> list[tuple[CreditTypeId, GroupValue]]:
+    """Return the subjects that are needed in windows that depend on the time zone."""
     return sorted(
         {
-            (cap.credit_type_id, (cap.group_key, cap.group_value))
-            for cap in caps
-            if cap.window in (CapWindow.MONTH, CapWindow.WEEK, CapWindow.DAY)
+            (need.credit_type_id, (need.group_key, need.group_value))
+            for need in needs
+            if need.window in (CapWindow.MONTH, CapWindow.WEEK, CapWindow.DAY)
         }
     )
 
@@ -173,16 +175,16 @@ async def _forget(tx: Transaction, customer_id: CustomerId, cap: SpendCap) -> No
     position = await tx.recounts.position(customer_id, cap.credit_type_id)
     if position is None:
         return
-    caps = [one for one in await tx.caps.all(customer_id) if one.credit_type_id == cap.credit_type_id]
+    needs = [one for one in await tx.recounts.needs(customer_id) if one.credit_type_id == cap.credit_type_id]
     subject = (cap.group_key, cap.group_value)
     if cap.group_key == OWN_KEY:
-        if subject not in own_subjects(caps):
+        if subject not in own_subjects(needs):
             await tx.recounts.forget_own(customer_id, cap.credit_type_id, [subject])
         return
     window = stepped(cap.window, cap.hours, position.zone)
     if window is None:
         return
-    needed = stepped_windows_of(caps, position.zone)
+    needed = stepped_windows_of(needs, position.zone)
     kept = {value for (key, value), windows in needed.items() if key == cap.group_key and window in windows}
     if "" not in kept:
         await tx.recounts.forget_window(

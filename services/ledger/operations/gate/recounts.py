@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recounts from entries what caps begin to need: most of it without a lock, the rest under the pool's lock."""
+"""Recounts from entries what caps and watches begin to need: most without a lock, the rest under the pool's lock."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from services.ledger.domain.gate.recounting import (
     added,
     recount_of,
 )
-from services.ledger.domain.gate.spend_cap import OWN_KEY, GroupValue, SpendCap
+from services.ledger.domain.gate.spend_cap import OWN_KEY, GroupValue, Need
 from services.ledger.domain.gate.subjects import held_by
 from services.ledger.store import Transaction
 
@@ -29,23 +29,23 @@ _NOTHING = EarlierSums(0, {})
 async def sum_earlier(
     tx: Transaction,
     customer_id: CustomerId,
-    caps: Iterable[SpendCap],
+    needs: Iterable[Need],
     subjects: Iterable[tuple[CreditTypeId, GroupValue]],
     *,
     zone: str | None = None,
     members: GroupMembers | None = None,
     at: datetime,
 ) -> Earlier:
-    """Sum the entries there are for what caps need of these subjects. Nothing is locked.
+    """Sum the entries there are for what is needed of these subjects. Nothing is locked.
 
-    caps: of the customer, as they will be. zone, members: as they will be; None: the present ones.
+    needs: of the customer, as they will be. zone, members: as they will be; None: the present ones.
     """
-    caps, sums = tuple(caps), {}
+    needs, sums = tuple(needs), {}
     for credit_type_id, subject in subjects:
         position = await tx.recounts.position(customer_id, credit_type_id)
         if position is not None:
             known = members or await tx.cap_groups.members_of(customer_id, subject)
-            recount = _recount(caps, credit_type_id, subject, position, zone or position.zone, known, at)
+            recount = _recount(needs, credit_type_id, subject, position, zone or position.zone, known, at)
             pool = PoolRecounts(tx, customer_id, credit_type_id)
             sums[credit_type_id, subject] = await pool.sum_earlier(recount, position.sequence)
     return sums
@@ -54,28 +54,28 @@ async def sum_earlier(
 async def recount(
     tx: Transaction,
     customer_id: CustomerId,
-    caps: Iterable[SpendCap],
+    needs: Iterable[Need],
     subjects: Iterable[tuple[CreditTypeId, GroupValue]],
     earlier: Earlier,
     *,
     at: datetime,
 ) -> None:
-    """Write what these subjects have spent, as far as only caps need it. The customer's pools must be locked.
+    """Write what these subjects have spent, as far as only caps and watches need it.
 
-    caps: of the customer.
+    The customer's pools must be locked. needs: of the customer.
     """
-    caps = tuple(caps)
+    needs = tuple(needs)
     for credit_type_id, subject in subjects:
         position = await tx.recounts.position(customer_id, credit_type_id)
         if position is not None:
             members = await tx.cap_groups.members_of(customer_id, subject)
-            wanted = _recount(caps, credit_type_id, subject, position, position.zone, members, at)
+            wanted = _recount(needs, credit_type_id, subject, position, position.zone, members, at)
             pool = PoolRecounts(tx, customer_id, credit_type_id)
             await pool.write(wanted, earlier.get((credit_type_id, subject), _NOTHING))
 
 
 def _recount(
-    caps: Sequence[SpendCap],
+    needs: Sequence[Need],
     credit_type_id: CreditTypeId,
     subject: GroupValue,
     position: PoolPosition,
@@ -84,9 +84,9 @@ def _recount(
     at: datetime,
 ) -> Recount:
     of_subject = [
-        cap
-        for cap in caps
-        if cap.credit_type_id == credit_type_id and (cap.group_key, cap.group_value) == subject
+        need
+        for need in needs
+        if need.credit_type_id == credit_type_id and (need.group_key, need.group_value) == subject
     ]
     return recount_of(subject, of_subject, zone=zone, anchor=position.anchor, at=at, members=members)
 

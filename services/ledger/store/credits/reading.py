@@ -16,7 +16,7 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import DueSources, Reading
 from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.credits.unit_of_work import AccountSelection, PoolKey
-from services.ledger.domain.crossings.watch import Watch, WatchKind, WatchState
+from services.ledger.domain.crossings.watch import Watch, WatchKind, WatchState, needed
 from services.ledger.domain.gate.hold import Hold
 from services.ledger.domain.gate.overage import totals_for
 from services.ledger.domain.gate.shortfall import SHORTFALL
@@ -35,6 +35,7 @@ from services.ledger.store.credits.grants import read_grants, read_slot_grants, 
 from services.ledger.store.credits.pools import POOLS, fetch_by_pool
 from services.ledger.store.credits.rows import (
     HOLD_COLUMNS,
+    SPEND_COLUMNS,
     hold_from_row,
     prefixed,
     spend_from_row,
@@ -115,7 +116,8 @@ async def read_accounts(
         for key, anchor in anchors.items()
     }
     watched = {*due, *partial, *due_slots}
-    subjects = {key: own_subjects(limits[key].caps) for key in selections if limits[key].caps}
+    needs = {key: needed(limits[key].caps, watches.get(key, ())) for key in selections}
+    subjects = {key: own_subjects(of_pool) for key, of_pool in needs.items() if of_pool}
     for key, own in subjects.items():
         totals[key] = totals.get(key, set()) | own
     groups = await _groups(connection, selections, subjects, holds)
@@ -149,7 +151,7 @@ async def read_accounts(
             in_flight=in_flight.get(key, {}),
             shadow_products=frozenset(limits[key].shadow_products),
             overage_caps=limits[key].overage_caps,
-            windows=stepped_windows_of(limits[key].caps, pool["time_zone"] or ZONE_DEFAULT),
+            windows=stepped_windows_of(needs[key], pool["time_zone"] or ZONE_DEFAULT),
             own_subjects=subjects.get(key, frozenset()),
             groups=groups.get(key),
             spends=spends.get(key, {}),
@@ -347,11 +349,7 @@ async def _spends(
         values += [(key, value) for value in of_pool]
     if not values and not whole_keys:
         return {}
-    columns = "s.customer_id, s.credit_type_id, s.group_key, s.group_value, s.held_micros, s.period_start,"
-    columns += (
-        " s.period_spent_micros, s.period_ahead_micros, s.day_start, s.day_spent_micros, s.day_ahead_micros,"
-        " s.windows"
-    )
+    columns = f"s.customer_id, s.credit_type_id, s.group_key, s.group_value, {prefixed('s', SPEND_COLUMNS)}"
     found: dict[PoolKey, dict[GroupValue, Spend]] = defaultdict(dict)
     for key, value in values:
         found[key][value] = Spend()

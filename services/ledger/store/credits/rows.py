@@ -260,6 +260,12 @@ def concurrency_cap_from_row(row: Row) -> ConcurrencyCap:
     )
 
 
+SPEND_COLUMNS = """
+    held_micros, period_start, period_spent_micros, period_ahead_micros, day_start, day_spent_micros, day_ahead_micros,
+    windows
+"""
+
+
 def spend_from_row(row: Row) -> Spend:
     return Spend(
         held=Credits(row["held_micros"]),
@@ -320,9 +326,10 @@ def _seconds(instant: datetime) -> int:
     return int(instant.timestamp())
 
 
-def watch_table(kind: WatchKind) -> str:
+def watch_table(watch: Watch) -> str:
     """Return the table of a kind of watches: see ACTIVE_WATCHES."""
-    return "watches" if kind in _FIRST_KINDS else "more_watches"
+    is_first = watch.kind in _FIRST_KINDS and not watch.is_of_own_subject
+    return "watches" if is_first else "more_watches"
 
 
 def watch_from_row(row: Row) -> Watch:

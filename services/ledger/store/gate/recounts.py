@@ -7,13 +7,26 @@ from datetime import datetime
 
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
+from services.ledger.domain.crossings.watch import OF_SPEND, needed
 from services.ledger.domain.gate.hold import Hold
 from services.ledger.domain.gate.recounting import PoolPosition, Recount, Steps, Sums
-from services.ledger.domain.gate.spend_cap import OWN_KEY, GroupValue, Spend, WindowSpend
+from services.ledger.domain.gate.spend_cap import OWN_KEY, GroupValue, Need, Spend, WindowSpend
 from services.ledger.domain.gate.subjects import product_of
 from services.ledger.domain.gate.windows import ZONE_DEFAULT, SteppedWindow
 from services.ledger.store.connection import Connection, at_most_int64
-from services.ledger.store.credits.rows import HOLD_COLUMNS, hold_from_row, window_to_name, windows_to_column
+from services.ledger.store.credits.rows import (
+    ACTIVE_WATCHES,
+    HOLD_COLUMNS,
+    SPEND_COLUMNS,
+    WATCH_COLUMNS,
+    hold_from_row,
+    prefixed,
+    spend_from_row,
+    watch_from_row,
+    window_to_name,
+    windows_to_column,
+)
+from services.ledger.store.gate.caps import Caps
 from services.ledger.store.gate.standings import USAGE_ANCHOR
 
 SUM_SECONDS_MAX = 60
@@ -41,6 +54,17 @@ class Recounts:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    async def needs(self, customer_id: CustomerId) -> tuple[Need, ...]:
+        """Return all for which spends of a customer must be counted, in any credit type."""
+        caps = await Caps(self._connection).all(customer_id)
+        watches = await self._connection.fetch(
+            f"SELECT {prefixed('w', WATCH_COLUMNS)} FROM {ACTIVE_WATCHES} w"
+            " WHERE (w.customer_id = $1 OR w.customer_id IS NULL) AND w.kind = ANY ($2)",
+            customer_id,
+            [kind.value for kind in OF_SPEND],
+        )
+        return needed(caps, map(watch_from_row, watches))
 
     async def position(self, customer_id: CustomerId, credit_type_id: CreditTypeId) -> PoolPosition | None:
         """Return a pool's position; None if it does not exist, and so has no entries."""
@@ -149,6 +173,19 @@ class Recounts:
             OWN_KEY,
             [value for _, value in subjects],
         )
+
+    async def spends_of_key(
+        self, customer_id: CustomerId, credit_type_id: CreditTypeId, group_key: str
+    ) -> dict[str, Spend]:
+        """Return what each value of a key has spent."""
+        rows = await self._connection.fetch(
+            f"SELECT group_value, {SPEND_COLUMNS} FROM ledger.spends"
+            " WHERE customer_id = $1 AND credit_type_id = $2 AND group_key = $3",
+            customer_id,
+            credit_type_id,
+            group_key,
+        )
+        return {row["group_value"]: spend_from_row(row) for row in rows}
 
     async def save_windows(
         self,
