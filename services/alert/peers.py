@@ -23,9 +23,17 @@ _KINDS: Final = {
 }
 
 
+_SPEND_KINDS: Final = {
+    SpendWindow.BILLING_PERIOD: pb.WATCH_KIND_SPEND,
+    SpendWindow.DAY: pb.WATCH_KIND_SPEND_IN_DAY,
+    SpendWindow.WEEK: pb.WATCH_KIND_SPEND_IN_WEEK,
+    SpendWindow.MONTH: pb.WATCH_KIND_SPEND_IN_MONTH,
+}
+
+
 def _kind_of(changed: WatchChanged) -> pb.WatchKind:
-    is_of_day = changed.alert_type is AlertType.SPEND and changed.window is SpendWindow.DAY
-    return pb.WATCH_KIND_SPEND_IN_DAY if is_of_day else _KINDS[changed.alert_type]
+    is_spend = changed.alert_type is AlertType.SPEND
+    return _SPEND_KINDS[changed.window] if is_spend else _KINDS[changed.alert_type]
 
 
 class LedgerPeer:
@@ -48,6 +56,7 @@ class LedgerPeer:
             group_value=changed.group_value,
             rearm_micros=changed.rearm.micros,
             within_days=changed.expires_within_days,
+            product_id=changed.product_id,
         )
         with faults_of("ledger"):
             answer = await self._stub.WatchThreshold(request)

@@ -54,6 +54,7 @@ alerts = Table(
     Column("has_unique_name", Boolean, nullable=False),  # false: named before names were unique
     Column("expires_within_days", Integer, nullable=False),  # 0: not of its type
     Column("spend_window", Text, nullable=False),
+    Column("product_id", Text, nullable=False),  # of a SPEND without group key; '': all products
     schema=SCHEMA,
 )
 

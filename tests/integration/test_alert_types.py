@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from deploy.local.seatsco import ASSISTANT
 from meshkit.quantity import MICROS
 from meshkit.rpc.fields import timestamp
 from purser.alert.v1 import alert_pb2 as alert
@@ -86,6 +87,29 @@ async def test_a_low_percentage_begins_at_it_and_ends_above_its_rearm_level(
     assert await states(acme, low) == first
     await acme.debit(1)
     await until_states(acme, low, ("", IN_ALARM, 20 * PERCENT))
+
+
+@pytest.mark.parametrize("is_for_all", [False, True])
+async def test_what_is_spent_in_a_week_and_on_a_product_in_a_month_counts_from_before_the_alert(
+    acme: Acme, is_for_all: bool
+) -> None:
+    await acme.debit(50)
+    fields = for_all(is_for_all) | {"threshold_micros": 80 * MICROS}
+    product = {"product_id": acme.offer.usage[ASSISTANT], "window": alert.SPEND_WINDOW_MONTH}
+    of_week = await watch(acme, alert.ALERT_TYPE_SPEND, window=alert.SPEND_WINDOW_WEEK, **fields)
+    of_product = await watch(acme, alert.ALERT_TYPE_SPEND, name="On the assistant", **product, **fields)
+    first = [] if is_for_all else [("", OK, 50 * MICROS)]
+    await until_states(acme, of_week, *first)
+
+    await acme.debit(29)
+    assert await states(acme, of_week) == first
+    await acme.debit(1)
+    await until_states(acme, of_week, ("", IN_ALARM, 80 * MICROS))
+    await until_states(acme, of_product, ("", IN_ALARM, 80 * MICROS))
+
+    await advance(acme.stubs, JULY)
+    await until_states(acme, of_week, ("", OK, 0))
+    await until_states(acme, of_product, ("", OK, 0))
 
 
 @pytest.mark.parametrize("is_for_all", [False, True])

@@ -252,7 +252,7 @@ def request_of(rpc: Rpc, things: Mapping[str, str], world: World, number: int) -
     values: dict[str, Any] = {
         **things,
         "request_id": f"ask-{number}",
-        "product_id": offer.usage[ASSISTANT],
+        "product_id": "" if rpc.name == "CreateAlert" else offer.usage[ASSISTANT],
         "credit_type_id": offer.ai_credits,
         "rate_card_id": world.acme.contract.rate_card_id,
         "top_up_pack_id": offer.pack,

@@ -26,10 +26,11 @@ NOT_QUIET = timedelta(0)
 class AlertType(Enum):
     """What is watched, and how it is compared with the threshold.
 
-    LOW_BALANCE: credits left ≤. SPEND: spend of a group value in the billing period ≥. LOW_PERCENTAGE: credits left, in
-    percent of what the pool was granted for its present period ≤. SHORTFALL, OVERAGE: usage of the billing period that
-    no credits cover, and that nobody pays or that is billed ≥. GRANT_EXPIRING: what is left of a grant that expires
-    soon ≥. LOW_SEAT_BALANCE: credits left to one named seat ≤. INVOICE_TOTAL: total of an open invoice ≥.
+    LOW_BALANCE: credits left ≤. SPEND: spend of a group value, of a product or of the customer in the window ≥.
+    LOW_PERCENTAGE: credits left, in percent of what the pool was granted for its present period ≤. SHORTFALL, OVERAGE:
+    usage of the billing period that no credits cover, and that nobody pays or that is billed ≥. GRANT_EXPIRING: what is
+    left of a grant that expires soon ≥. LOW_SEAT_BALANCE: credits left to one named seat ≤. INVOICE_TOTAL: total of an
+    open invoice ≥.
     """
 
     LOW_BALANCE = "LOW_BALANCE"
@@ -43,10 +44,12 @@ class AlertType(Enum):
 
 
 class SpendWindow(Enum):
-    """The window over which a SPEND counts. DAY: the UTC day."""
+    """The window over which a SPEND counts. All but BILLING_PERIOD are of the calendar in the customer's time zone."""
 
     BILLING_PERIOD = "BILLING_PERIOD"
     DAY = "DAY"
+    WEEK = "WEEK"
+    MONTH = "MONTH"
 
 
 # In alarm at or below the threshold; the others at or above it.
@@ -68,7 +71,8 @@ class Alert:
     An empty customer_id watches every customer; an empty group_value watches each value separately.
     threshold, rearm: of a LOW_PERCENTAGE, millionths of a percent. rearm: an alarm ends beyond it.
     quiet_period: at most one notification in it, per customer and group value. expires_within_days: of a
-    GRANT_EXPIRING, whose group values are the ids of grants; otherwise 0. currency_code: of an INVOICE_TOTAL, which has
+    GRANT_EXPIRING, whose group values are the ids of grants; otherwise 0. product_id: of a SPEND without a group key;
+    empty: all that the customer spends. currency_code: of an INVOICE_TOTAL, which has
     no credit type; its threshold is money × 10^6.
     pause_time: since when nothing is watched; None: it is watched.
     """
@@ -89,6 +93,7 @@ class Alert:
     pause_time: datetime | None = None
     expires_within_days: int = 0
     window: SpendWindow = SpendWindow.BILLING_PERIOD
+    product_id: str = ""
     currency_code: str = ""
 
     @property

@@ -47,6 +47,7 @@ class CreateAlert:
     quiet_period: timedelta = NOT_QUIET
     expires_within_days: int = 0
     window: SpendWindow = SpendWindow.BILLING_PERIOD
+    product_id: str = ""
     currency_code: str = ""
 
 

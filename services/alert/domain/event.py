@@ -132,6 +132,7 @@ def edge_of(event_id: EventId, event_type: EventType, alert: Alert, status: Aler
         data["expires_within_days"] = alert.expires_within_days
     if alert.alert_type is AlertType.SPEND:
         data["window"] = alert.window.value
+        data["product_id"] = alert.product_id
     return Occurrence(
         event_id=event_id,
         event_type=event_type,

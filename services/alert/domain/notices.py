@@ -23,6 +23,7 @@ class WatchChanged:
     rearm: Credits
     expires_within_days: int = 0
     window: SpendWindow = SpendWindow.BILLING_PERIOD
+    product_id: str = ""
 
 
 def watch_of(alert: Alert) -> WatchChanged:
@@ -40,4 +41,5 @@ def watch_of(alert: Alert) -> WatchChanged:
         rearm=alert.rearm,
         expires_within_days=alert.expires_within_days,
         window=alert.window,
+        product_id=alert.product_id,
     )

@@ -65,6 +65,7 @@ class Alerts:
                 quiet_period=command.quiet_period,
                 expires_within_days=command.expires_within_days,
                 window=command.window,
+                product_id=command.product_id,
                 currency_code=command.currency_code,
             )
             await tx.alerts.insert(alert)

@@ -33,6 +33,7 @@ _SELECT = select(
     alerts.c.pause_time,
     alerts.c.expires_within_days,
     alerts.c.spend_window,
+    alerts.c.product_id,
     alerts.c.currency_code,
 )
 _HAS_UNIQUE_NAME = and_(alerts.c.archive_time.is_(None), alerts.c.has_unique_name)
@@ -69,6 +70,7 @@ class StoredAlerts:
                 has_unique_name=True,
                 expires_within_days=alert.expires_within_days,
                 spend_window=alert.window.value,
+                product_id=alert.product_id,
             )
             .on_conflict_do_nothing(
                 index_elements=[alerts.c.customer_id, alerts.c.name], index_where=_HAS_UNIQUE_NAME
@@ -170,5 +172,6 @@ def _from_row(row: Row[*tuple[Any, ...]]) -> Alert:
         pause_time=row.pause_time,
         expires_within_days=row.expires_within_days,
         window=SpendWindow(row.spend_window),
+        product_id=row.product_id,
         currency_code=row.currency_code,
     )

@@ -51,6 +51,11 @@ def _with_window(alert_or_watch: Json) -> Json:
     return alert_or_watch | {"window": "BILLING_PERIOD"}
 
 
+def _with_product(alert_or_watch: Json) -> Json:
+    """Products: until then spends were of group values."""
+    return alert_or_watch | {"product_id": ""}
+
+
 def _with_header_names(endpoint: Json) -> Json:
     """Custom headers, and why an endpoint was disabled."""
     return endpoint | {"header_names": [], "disable_reason": None}
@@ -79,7 +84,7 @@ def _created_with_recipients(created: Json) -> Json:
 
 
 RESPONSES: Final = Formats[Response](
-    Format("Alert", Alert, (_with_hysteresis, _with_expiry, _without_currency, _with_window)),
+    Format("Alert", Alert, (_with_hysteresis, _with_expiry, _without_currency, _with_window, _with_product)),
     Format("AlertStatus", AlertStatus, (_without_quiet_period,)),
     Format("CrossingReceipt", CrossingReceipt),
     Format("Delivery", Delivery),
@@ -99,5 +104,5 @@ RESPONSES: Final = Formats[Response](
 )
 # Each is named as the notice's kind.
 NOTICES: Final = Formats[WatchChanged](
-    Format("WATCH_CHANGED", WatchChanged, (_with_rearm, _with_expiry, _with_window))
+    Format("WATCH_CHANGED", WatchChanged, (_with_rearm, _with_expiry, _with_window, _with_product))
 )

@@ -54,6 +54,8 @@ _TYPES_TO_WIRE: Final = {
 _WINDOWS_TO_WIRE: Final = {
     SpendWindow.BILLING_PERIOD: pb.SPEND_WINDOW_BILLING_PERIOD,
     SpendWindow.DAY: pb.SPEND_WINDOW_DAY,
+    SpendWindow.WEEK: pb.SPEND_WINDOW_WEEK,
+    SpendWindow.MONTH: pb.SPEND_WINDOW_MONTH,
 }
 _WINDOWS: Final[dict[int, SpendWindow]] = {value: one for one, value in _WINDOWS_TO_WIRE.items()}
 _TYPES: Final[dict[int, AlertType]] = {value: one for one, value in _TYPES_TO_WIRE.items()}
@@ -93,6 +95,7 @@ def create_from_wire(request: pb.CreateAlertRequest) -> CreateAlert:
         quiet_period=_quiet_period(fields, request) or NOT_QUIET,
         expires_within_days=request.expires_within_days,
         window=_WINDOWS.get(request.window, SpendWindow.BILLING_PERIOD),
+        product_id=fields.text("product_id", request.product_id, required=False),
         currency_code=_currency(fields, request.currency_code) if is_of_invoices else "",
     )
     wrong = "credit_type_id" if is_of_invoices else "currency_code"
@@ -186,8 +189,11 @@ def _check_what_is_watched(
     if wrong is not None and request.threshold_micros >= 0:
         fields.add("threshold_micros", wrong)
     if alert_type in OF_GROUP_VALUE:
-        fields.text("group_key", request.group_key, max_length=_GROUP_KEY_LENGTH_MAX)
+        is_seat = alert_type is AlertType.LOW_SEAT_BALANCE
+        fields.text("group_key", request.group_key, required=is_seat, max_length=_GROUP_KEY_LENGTH_MAX)
         fields.text("group_value", request.group_value, required=False)
+        if request.group_value and not request.group_key and not is_seat:
+            fields.add("group_value", "needs a group_key")
     else:
         for field in ("group_key", "group_value"):
             if getattr(request, field):
@@ -198,6 +204,8 @@ def _check_what_is_watched(
         )
     elif request.expires_within_days:
         fields.add("expires_within_days", "is for GRANT_EXPIRING alerts only; leave it out")
+    if request.product_id and (request.group_key or alert_type is not AlertType.SPEND):
+        fields.add("product_id", "is for SPEND alerts without a group_key only; leave it out")
     if request.window and alert_type is not AlertType.SPEND:
         fields.add("window", "is for SPEND alerts only; leave it out")
     elif request.window:
@@ -325,6 +333,7 @@ def alert_to_wire(alert: Alert) -> pb.Alert:
         window=_WINDOWS_TO_WIRE[alert.window]
         if alert.alert_type is AlertType.SPEND
         else pb.SPEND_WINDOW_UNSPECIFIED,
+        product_id=alert.product_id,
         currency_code=alert.currency_code,
     )
 

@@ -171,3 +171,47 @@ async def test_other_types_have_no_window(alert: AlertStub) -> None:
         await alert.CreateAlert(a_request(pb.ALERT_TYPE_SPEND, threshold_micros=1, group_key="k", window=9))
     made = (await alert.CreateAlert(a_request(pb.ALERT_TYPE_LOW_BALANCE))).alert
     assert made.window == pb.SPEND_WINDOW_UNSPECIFIED
+
+
+@pytest.mark.parametrize(
+    ("window", "kind"),
+    [
+        (pb.SPEND_WINDOW_BILLING_PERIOD, ledger_pb.WATCH_KIND_SPEND),
+        (pb.SPEND_WINDOW_DAY, ledger_pb.WATCH_KIND_SPEND_IN_DAY),
+        (pb.SPEND_WINDOW_WEEK, ledger_pb.WATCH_KIND_SPEND_IN_WEEK),
+        (pb.SPEND_WINDOW_MONTH, ledger_pb.WATCH_KIND_SPEND_IN_MONTH),
+    ],
+)
+@pytest.mark.parametrize("product_id", ["", "prd_1"])
+async def test_a_spend_is_of_the_customer_or_of_a_product_in_each_window(
+    alert: AlertStub,
+    ledger: RecordingLedger,
+    peer: AlertPeerStub,
+    receiver: WebhookReceiver,
+    window: pb.SpendWindow,
+    kind: ledger_pb.WatchKind,
+    product_id: str,
+) -> None:
+    await an_endpoint(alert, receiver)
+    request = a_request(pb.ALERT_TYPE_SPEND, threshold_micros=CREDIT, window=window, product_id=product_id)
+
+    made = (await alert.CreateAlert(request)).alert
+
+    assert (made.window, made.group_key, made.product_id) == (window, "", product_id)
+    assert (await alert.GetAlert(pb.GetAlertRequest(alert_id=made.alert_id))).alert == made
+    (watch,) = ledger.told_of(ledger_pb.WatchThresholdRequest)
+    assert (watch.watch_kind, watch.group_key, watch.product_id) == (kind, "", product_id)
+    await peer.ObserveCrossing(a_crossing(made, 1, in_alarm=True))
+    event = await receiver.next_event()
+    assert (event.data["product_id"], event.data["group_value"]) == (product_id, "")
+
+
+async def test_a_product_or_a_value_without_its_key_is_refused(alert: AlertStub) -> None:
+    for wrong in (
+        a_request(pb.ALERT_TYPE_SPEND, threshold_micros=1, group_key="user_id", product_id="prd_1"),
+        a_request(pb.ALERT_TYPE_LOW_BALANCE, product_id="prd_1"),
+    ):
+        with bad_fields("product_id"):
+            await alert.CreateAlert(wrong)
+    with bad_fields("group_value"):
+        await alert.CreateAlert(a_request(pb.ALERT_TYPE_SPEND, threshold_micros=1, group_value="ann"))

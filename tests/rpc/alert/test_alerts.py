@@ -185,9 +185,9 @@ async def test_the_same_archiving_gets_its_first_answer(alert: AlertStub) -> Non
         (a_request(customer_id="acme"), ["customer_id"]),  # an alias
         (a_request(group_key="user_id", group_value="u1"), ["group_key", "group_value"]),
         (a_spend_request(threshold_micros=0), ["threshold_micros"]),
-        (a_spend_request(group_key=""), ["group_key"]),
+        (a_spend_request(group_key="", group_value="u1"), ["group_value"]),
         (a_spend_request(group_key="x" * 65), ["group_key"]),
-        (a_spend_request(group_key="", group_value="x\n", threshold_micros=-5), None),
+        (a_spend_request(group_key="x" * 65, group_value="x\n", threshold_micros=-5), None),
     ],
 )
 async def test_all_bad_fields_of_a_new_alert_are_named(

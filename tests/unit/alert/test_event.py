@@ -48,7 +48,7 @@ def test_the_body_is_type_timestamp_order_and_data() -> None:
         '"alert_name":"Zoë\'s \\"limit\\"","alert_type":"SPEND","customer_id":"cus_1",'
         '"credit_type_id":"crt_1","currency_code":"",'
         '"group_key":"user_id","group_value":"user_1234","state":"IN_ALARM","threshold_micros":1000000000,'
-        '"value_micros":1000500000,"observe_time":"2025-07-03T12:30:00.250000Z","window":"BILLING_PERIOD"}}'
+        '"value_micros":1000500000,"observe_time":"2025-07-03T12:30:00.250000Z","window":"BILLING_PERIOD","product_id":""}}'
     )
 
 

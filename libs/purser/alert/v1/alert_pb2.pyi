@@ -30,6 +30,8 @@ class SpendWindow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SPEND_WINDOW_UNSPECIFIED: _ClassVar[SpendWindow]
     SPEND_WINDOW_BILLING_PERIOD: _ClassVar[SpendWindow]
     SPEND_WINDOW_DAY: _ClassVar[SpendWindow]
+    SPEND_WINDOW_WEEK: _ClassVar[SpendWindow]
+    SPEND_WINDOW_MONTH: _ClassVar[SpendWindow]
 
 class AlertState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -70,6 +72,8 @@ ALERT_TYPE_INVOICE_TOTAL: AlertType
 SPEND_WINDOW_UNSPECIFIED: SpendWindow
 SPEND_WINDOW_BILLING_PERIOD: SpendWindow
 SPEND_WINDOW_DAY: SpendWindow
+SPEND_WINDOW_WEEK: SpendWindow
+SPEND_WINDOW_MONTH: SpendWindow
 ALERT_STATE_UNSPECIFIED: AlertState
 ALERT_STATE_EVALUATING: AlertState
 ALERT_STATE_OK: AlertState
@@ -88,7 +92,7 @@ DELIVERY_STATUS_DELIVERED: DeliveryStatus
 DELIVERY_STATUS_FAILED: DeliveryStatus
 
 class Alert(_message.Message):
-    __slots__ = ("alert_id", "name", "alert_type", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value", "create_time", "archive_time", "rearm_micros", "quiet_period", "pause_time", "expires_within_days", "window", "currency_code")
+    __slots__ = ("alert_id", "name", "alert_type", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value", "create_time", "archive_time", "rearm_micros", "quiet_period", "pause_time", "expires_within_days", "window", "product_id", "currency_code")
     ALERT_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ALERT_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -104,6 +108,7 @@ class Alert(_message.Message):
     PAUSE_TIME_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_WITHIN_DAYS_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     CURRENCY_CODE_FIELD_NUMBER: _ClassVar[int]
     alert_id: str
     name: str
@@ -120,11 +125,12 @@ class Alert(_message.Message):
     pause_time: _timestamp_pb2.Timestamp
     expires_within_days: int
     window: SpendWindow
+    product_id: str
     currency_code: str
-    def __init__(self, alert_id: _Optional[str] = ..., name: _Optional[str] = ..., alert_type: _Optional[_Union[AlertType, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rearm_micros: _Optional[int] = ..., quiet_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., pause_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_within_days: _Optional[int] = ..., window: _Optional[_Union[SpendWindow, str]] = ..., currency_code: _Optional[str] = ...) -> None: ...
+    def __init__(self, alert_id: _Optional[str] = ..., name: _Optional[str] = ..., alert_type: _Optional[_Union[AlertType, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rearm_micros: _Optional[int] = ..., quiet_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., pause_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_within_days: _Optional[int] = ..., window: _Optional[_Union[SpendWindow, str]] = ..., product_id: _Optional[str] = ..., currency_code: _Optional[str] = ...) -> None: ...
 
 class CreateAlertRequest(_message.Message):
-    __slots__ = ("request_id", "name", "alert_type", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value", "rearm_micros", "quiet_period", "expires_within_days", "window", "currency_code")
+    __slots__ = ("request_id", "name", "alert_type", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value", "rearm_micros", "quiet_period", "expires_within_days", "window", "product_id", "currency_code")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ALERT_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -137,6 +143,7 @@ class CreateAlertRequest(_message.Message):
     QUIET_PERIOD_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_WITHIN_DAYS_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     CURRENCY_CODE_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     name: str
@@ -150,8 +157,9 @@ class CreateAlertRequest(_message.Message):
     quiet_period: _duration_pb2.Duration
     expires_within_days: int
     window: SpendWindow
+    product_id: str
     currency_code: str
-    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ..., alert_type: _Optional[_Union[AlertType, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., rearm_micros: _Optional[int] = ..., quiet_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., expires_within_days: _Optional[int] = ..., window: _Optional[_Union[SpendWindow, str]] = ..., currency_code: _Optional[str] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ..., alert_type: _Optional[_Union[AlertType, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., rearm_micros: _Optional[int] = ..., quiet_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., expires_within_days: _Optional[int] = ..., window: _Optional[_Union[SpendWindow, str]] = ..., product_id: _Optional[str] = ..., currency_code: _Optional[str] = ...) -> None: ...
 
 class CreateAlertResponse(_message.Message):
     __slots__ = ("alert",)
