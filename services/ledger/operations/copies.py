@@ -120,7 +120,10 @@ class Copies:
                 before |= {key: one.schedule for key, one in settled.schedules.items()}
             version = await tx.copies.keep_contract(update)
             for one in update.subscriptions:
-                if one.named is not None:
+                # An outdated update may name one that the version in force does not have.
+                if one.named is not None and await tx.seat_plans.is_named(
+                    update.customer_id, one.subscription_id
+                ):
                     of_seats = [pool for pool in pools if _grants_to_slots(update, one.subscription_id, pool)]
                     await replan(tx, update.customer_id, one.subscription_id, of_seats, at=at, ids=self._ids)
             for credit_type_id in pools:

@@ -358,3 +358,15 @@ async def test_terms_of_named_seats_must_fit_together(
 async def test_bad_seat_ids_are_named(named: RunningLedger, more: dict[str, object], field: str) -> None:
     with bad_fields(field):
         await named.change_seats(0, CHANGE, sequence=2, **more)
+
+
+async def test_an_outdated_contract_with_named_seats_that_are_gone_changes_nothing(
+    named: RunningLedger,
+) -> None:
+    before = await named.seat("ann")
+    other = peer_pb.SubscriptionSeats(subscription_id="sub_old", seat_group_key="user_id")
+
+    version = await named.apply_contract(start=JUNE, version=1, subscriptions=[other], schedules=[])
+
+    assert version == 1
+    assert await named.seat("ann") == before
