@@ -3,6 +3,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -274,6 +275,20 @@ async def test_a_plan_is_not_changed_to_itself_but_to_one_seat_more(seatsco: Sea
     more = await seatsco.change(**{**same, "subscriptions": [seatsco.desk.seats(5, frequency=MONTHLY)]})
 
     assert _lines(more.invoice.lines) == [("SUBSCRIPTION", "50.00"), ("PLAN_CREDIT", "-20.00")]
+
+
+async def test_a_new_plan_ends_later_than_it_begins(seatsco: SeatsCo) -> None:
+    seatsco.clock.advance_to(CHANGE)
+
+    for end_time in (CHANGE - timedelta(days=365), CHANGE):
+        ended = {"end_time": timestamp(end_time)}
+        with fault(StatusCode.FAILED_PRECONDITION, "END_BEFORE_NOW", now_time=CHANGE.isoformat()):
+            await seatsco.change(**ended)
+        with fault(StatusCode.FAILED_PRECONDITION, "END_BEFORE_NOW", now_time=CHANGE.isoformat()):
+            await seatsco.preview(**ended)
+    changed = await seatsco.change(end_time=timestamp(CHANGE + timedelta(microseconds=1)))
+
+    assert changed.contract.end_time == timestamp(CHANGE + timedelta(microseconds=1))
 
 
 async def test_plans_that_can_be_exploited_must_be_accepted(seatsco: SeatsCo) -> None:

@@ -30,7 +30,7 @@ from services.contract.domain.contract import (
     Subscription,
 )
 from services.contract.domain.errors.catalog import CurrencyDiffers
-from services.contract.domain.errors.contracts import PlanNotProrated, PlanUnchanged
+from services.contract.domain.errors.contracts import EndBeforeNow, PlanNotProrated, PlanUnchanged
 from services.contract.domain.ids import (
     ContractId,
     CreditNoteId,
@@ -336,6 +336,12 @@ def share_back(paid: PaidSeats, unused: Share | None) -> Fraction:
     """Return the lesser of the shares of time left and of credits unused; None: the time left."""
     left = paid.left.fraction
     return left if unused is None else min(left, unused.fraction)
+
+
+def refuse_past_end(end_time: datetime | None, *, at: datetime) -> None:
+    """Raise EndBeforeNow if a plan that begins at `at` would have ended by then."""
+    if end_time is not None and end_time <= at:
+        raise EndBeforeNow(end_time=end_time.isoformat(), now_time=at.isoformat())
 
 
 def refuse_unchanged(old: Contract, new: Contract, quantities: Mapping[SubscriptionId, int]) -> None:

@@ -32,6 +32,7 @@ from services.contract.domain.plan_change import (
     balanced,
     paid_seats,
     refuse_other_currency,
+    refuse_past_end,
     refuse_unchanged,
     refuse_unprorated,
 )
@@ -94,8 +95,8 @@ class PlanChanges:
     async def change(self, command: ChangePlan) -> ChangedPlan:
         """End a contract now and begin another. A repeated request returns the change as it is now.
 
-        Raises ContractNotFound, ContractEnded, ContractNotStarted, PlanUnchanged, PlanNotProrated, CurrencyDiffers,
-        CustomerArchived, what Contracts.create raises for the terms, PeerUnavailable.
+        Raises ContractNotFound, ContractEnded, ContractNotStarted, EndBeforeNow, PlanUnchanged, PlanNotProrated,
+        CurrencyDiffers, CustomerArchived, what Contracts.create raises for the terms, PeerUnavailable.
         """
         at = self._clock.now()
         if (first := await self._store.find_response(command, PlanChangeMade)) is not None:
@@ -181,6 +182,7 @@ class PlanChanges:
         at: datetime,
     ) -> _Planned:
         refuse_not_in_force(old, at=at)
+        refuse_past_end(plan.end_time, at=at)
         terms = plan.contract(old.customer_id, start_time=at)
         begun = self._contracts.new_contract(terms, old.customer_id, offer, at=at)
         begun = replace(begun, collection=old.collection)

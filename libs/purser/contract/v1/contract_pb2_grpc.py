@@ -457,8 +457,8 @@ class ContractServiceServicer:
         new contract's first invoice, and beyond its total as account credit. The Ledger ends the old credits, begins the new
         ones and says what was unused; until it has answered, the change is PENDING and the invoice a draft. Bought credits,
         caps and alerts stay. Idempotent by request_id; a repeated request returns the change as it is now.
-        Errors: CONTRACT_NOT_FOUND and those of CreateContract; CONTRACT_ENDED, CONTRACT_NOT_STARTED, PLAN_UNCHANGED,
-        PLAN_NOT_PRORATED, CURRENCY_DIFFERS of money back (FAILED_PRECONDITION).
+        Errors: CONTRACT_NOT_FOUND and those of CreateContract; CONTRACT_ENDED, CONTRACT_NOT_STARTED, END_BEFORE_NOW,
+        PLAN_UNCHANGED, PLAN_NOT_PRORATED, CURRENCY_DIFFERS of money back (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

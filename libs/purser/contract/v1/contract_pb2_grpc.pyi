@@ -123,8 +123,8 @@ class ContractServiceStub:
     new contract's first invoice, and beyond its total as account credit. The Ledger ends the old credits, begins the new
     ones and says what was unused; until it has answered, the change is PENDING and the invoice a draft. Bought credits,
     caps and alerts stay. Idempotent by request_id; a repeated request returns the change as it is now.
-    Errors: CONTRACT_NOT_FOUND and those of CreateContract; CONTRACT_ENDED, CONTRACT_NOT_STARTED, PLAN_UNCHANGED,
-    PLAN_NOT_PRORATED, CURRENCY_DIFFERS of money back (FAILED_PRECONDITION).
+    Errors: CONTRACT_NOT_FOUND and those of CreateContract; CONTRACT_ENDED, CONTRACT_NOT_STARTED, END_BEFORE_NOW,
+    PLAN_UNCHANGED, PLAN_NOT_PRORATED, CURRENCY_DIFFERS of money back (FAILED_PRECONDITION).
     """
     PreviewPlanChange: _grpc.UnaryUnaryMultiCallable[_contract_pb2.PreviewPlanChangeRequest, _contract_pb2.PreviewPlanChangeResponse]
     """Returns what ChangePlan would charge, give back and grant now; changes nothing. Reads the credits from the Ledger.
@@ -366,8 +366,8 @@ class ContractServiceAsyncStub(ContractServiceStub):
     new contract's first invoice, and beyond its total as account credit. The Ledger ends the old credits, begins the new
     ones and says what was unused; until it has answered, the change is PENDING and the invoice a draft. Bought credits,
     caps and alerts stay. Idempotent by request_id; a repeated request returns the change as it is now.
-    Errors: CONTRACT_NOT_FOUND and those of CreateContract; CONTRACT_ENDED, CONTRACT_NOT_STARTED, PLAN_UNCHANGED,
-    PLAN_NOT_PRORATED, CURRENCY_DIFFERS of money back (FAILED_PRECONDITION).
+    Errors: CONTRACT_NOT_FOUND and those of CreateContract; CONTRACT_ENDED, CONTRACT_NOT_STARTED, END_BEFORE_NOW,
+    PLAN_UNCHANGED, PLAN_NOT_PRORATED, CURRENCY_DIFFERS of money back (FAILED_PRECONDITION).
     """
     PreviewPlanChange: _aio.UnaryUnaryMultiCallable[_contract_pb2.PreviewPlanChangeRequest, _contract_pb2.PreviewPlanChangeResponse]  # type: ignore[assignment]
     """Returns what ChangePlan would charge, give back and grant now; changes nothing. Reads the credits from the Ledger.
@@ -732,8 +732,8 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         new contract's first invoice, and beyond its total as account credit. The Ledger ends the old credits, begins the new
         ones and says what was unused; until it has answered, the change is PENDING and the invoice a draft. Bought credits,
         caps and alerts stay. Idempotent by request_id; a repeated request returns the change as it is now.
-        Errors: CONTRACT_NOT_FOUND and those of CreateContract; CONTRACT_ENDED, CONTRACT_NOT_STARTED, PLAN_UNCHANGED,
-        PLAN_NOT_PRORATED, CURRENCY_DIFFERS of money back (FAILED_PRECONDITION).
+        Errors: CONTRACT_NOT_FOUND and those of CreateContract; CONTRACT_ENDED, CONTRACT_NOT_STARTED, END_BEFORE_NOW,
+        PLAN_UNCHANGED, PLAN_NOT_PRORATED, CURRENCY_DIFFERS of money back (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod

@@ -174,13 +174,13 @@ class TooManyEditions(FailedPrecondition):
 
 
 class EndBeforeNow(FailedPrecondition):
-    """Neither a contract nor a grant schedule can end in the past."""
+    """Neither a contract nor a grant schedule nor a new plan can end in the past."""
 
     reason = "END_BEFORE_NOW"
 
     def __init__(self, *, end_time: str, now_time: str) -> None:
         super().__init__(
-            f"end_time {end_time} is before now ({now_time}); leave it out to end it now",
+            f"end_time {end_time} is not later than now ({now_time}); choose a later one, or leave it out",
             end_time=end_time,
             now_time=now_time,
         )
