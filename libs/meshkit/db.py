@@ -17,7 +17,8 @@ from meshkit.faults import READ_ONLY
 STATEMENT_TIMEOUT_MS = 5_000
 LOCK_TIMEOUT_MS = 3_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
-CONNECT_SECONDS_MAX = 2.0
+# As long as callers wait for a pooled connection: a database that answers nothing is found sooner by DatabaseWatch.
+CONNECT_SECONDS_MAX = 5.0
 POOL_WAIT_SECONDS_MAX = 5.0
 POOL_SIZE = 8
 
