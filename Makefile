@@ -44,8 +44,13 @@ up: install ## run the mesh in the foreground on ports 7001 to 7004, SeatsCo's c
 install: $(STAMP) ## create .venv from deploy/requirements.lock (does nothing if it is up to date)
 
 ##@ Check
+# Without a browser, the browser tests alone are skipped.
 test: install ## run every test on all cores (one folder: make test TESTS=tests/unit)
+	@$(if $(TESTS),$(findstring @tests/browser,@$(TESTS)),yes) && sh deploy/local/find-browser.sh $(RUN) install >/dev/null || true
 	@$(RUN) -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(TESTS)
+
+browser: install ## find a browser for the tests of the pages, or install chromium
+	@sh deploy/local/find-browser.sh $(RUN) install
 
 simulate: install ## compare the Ledger with its model, from SEED (default: random), for STEPS steps
 	@PURSER_SIMULATE_SEED="$(or $(SEED),$$(od -An -N4 -tu4 /dev/urandom | tr -d ' '))" PURSER_SIMULATE_STEPS="$(STEPS)" \
@@ -113,4 +118,4 @@ $(STAMP):
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable . && \
 	touch $@
 
-.PHONY: help demo up install test simulate fuzz crash crash-import lint types protos-check bench bench-layers bench-picture protos format lock clean
+.PHONY: help demo up install test browser simulate fuzz crash crash-import lint types protos-check bench bench-layers bench-picture protos format lock clean
