@@ -3,14 +3,11 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 from datetime import datetime
 from typing import Final, assert_never
 
-import structlog
-
 from meshkit.clock import Clock
-from meshkit.errors import error_text
+from meshkit.periodic import WokenTask, happens
 from services.alert.domain.errors import TooManyWatches
 from services.alert.domain.feed import FeedEnd, FeedPage, Start, check_start_time
 from services.alert.domain.queries import FindEvents
@@ -26,8 +23,6 @@ QUIET_SECONDS: Final = 30.0
 WATCHED_EVENTS_MAX: Final = 20
 # Of the pool's eight connections, however many watches there are.
 READS_MAX: Final = 2
-
-log = structlog.get_logger(__name__)
 
 
 class Feed:
@@ -48,29 +43,23 @@ class Feed:
     ) -> None:
         self._store = store
         self._wall = wall
-        self._poll_seconds = poll_seconds
         self._quiet_seconds = quiet_seconds
         self._watch_seconds_max = watch_seconds_max
         self._reads = asyncio.Semaphore(READS_MAX)
-        self._woken = asyncio.Event()
+        self._task = WokenTask(self._look, poll_seconds=poll_seconds, failed="events_unreadable")
         self._grown = asyncio.Event()  # set once, when there is more than `_last_position`, and then replaced
         self._last_position = 0
         self._is_ending = False
-        self._looking: asyncio.Task[None] | None = None
         self.watches = 0
 
     async def start(self) -> None:
         """Start to look for new events in the background."""
-        assert self._looking is None
-        self._looking = asyncio.create_task(self._look())
+        await self._task.start()
 
     async def stop(self) -> None:
         """Stop looking."""
         self.end_watches()
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait([self._looking])
-            self._looking = None
+        await self._task.stop()
 
     def end_watches(self) -> None:
         """End all watches, and every new one, without an error. Call it before the server stops: it waits for them."""
@@ -79,7 +68,7 @@ class Feed:
 
     def wake(self) -> None:
         """Look for new events now. Call it after the commit."""
-        self._woken.set()
+        self._task.wake()
 
     async def list(self, query: FindEvents, start: Start, *, rows_max: int) -> FeedPage:
         """Return the next events from a place on. Raises EventCursorExpired, EventCursorUnknown."""
@@ -105,7 +94,7 @@ class Feed:
                 page = await self._read(query, page.position, rows_max=WATCHED_EVENTS_MAX)
                 if page.events:
                     yield page
-                if not page.has_more and not await _happens(grown, min(left, self._quiet_seconds)):
+                if not page.has_more and not await happens(grown, min(left, self._quiet_seconds)):
                     yield FeedPage(events=(), position=page.position, has_more=False)
         finally:
             self.watches -= 1
@@ -115,16 +104,8 @@ class Feed:
             return await tx.feed.after(query, position, rows_max=rows_max)
 
     async def _look(self) -> None:
-        while True:
-            self._woken.clear()
-            if self.watches:
-                try:
-                    await self._look_once()
-                except Exception as error:  # the database may be unavailable for a while
-                    log.warning("events_unreadable", error=error_text(error))
-            await _happens(self._woken, self._poll_seconds)
-
-    async def _look_once(self) -> None:
+        if not self.watches:
+            return
         await self._store.place_events()
         async with self._store.transaction() as tx:
             state = await tx.feed.state()
@@ -148,12 +129,3 @@ class Feed:
                 return state.forgotten_position if start is FeedEnd.OLDEST else state.last_position
             case _:
                 assert_never(start)
-
-
-async def _happens(event: asyncio.Event, wait_seconds: float) -> bool:
-    """Wait for an event. Returns whether it has happened."""
-    # Not wait_for: before Python 3.12 it swallows a cancellation that coincides with the event.
-    with suppress(TimeoutError):
-        async with asyncio.timeout(wait_seconds):
-            await event.wait()
-    return event.is_set()

@@ -5,13 +5,9 @@ Each alert reads the feed from its position. Of an invoice that has an event the
 over raises no alarm. Any number of replicas may do that: each invoice is observed under the lock of its status.
 """
 
-import asyncio
-from contextlib import suppress
 from typing import Final
 
-import structlog
-
-from meshkit.errors import error_text
+from meshkit.periodic import WokenTask
 from services.alert.domain.alert import Alert
 from services.alert.domain.invoice_total import InvoiceCursor, InvoiceId, crossing_of, is_reached
 from services.alert.domain.status import unobserved
@@ -21,8 +17,6 @@ from services.alert.store import PostgresStore, Transaction
 
 POLL_SECONDS: Final = 1.0  # for what other replicas have stored
 EVENTS_MAX: Final = 200  # of one look at the feed
-
-log = structlog.get_logger(__name__)
 
 
 class InvoiceTotals:
@@ -35,24 +29,19 @@ class InvoiceTotals:
         self._crossings = crossings
         self._courier = courier
         self._events_max = events_max
-        self._woken = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._task = WokenTask(self.run, poll_seconds=POLL_SECONDS, failed="invoices_unobserved")
 
     async def start(self) -> None:
         """Start in the background."""
-        assert self._task is None
-        self._task = asyncio.create_task(self._run())
+        await self._task.start()
 
     async def stop(self) -> None:
         """Stop; a transaction under way is rolled back."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-            self._task = None
+        await self._task.stop()
 
     def wake(self) -> None:
         """Look for new events of invoices now. Call it after the commit."""
-        self._woken.set()
+        self._task.wake()
 
     async def run(self) -> None:
         """Observe everything that is committed. Without an alert that watches invoices, that is one small question."""
@@ -100,15 +89,3 @@ class InvoiceTotals:
             return False
         await self._crossings.take(tx, alert, crossing)
         return True
-
-    async def _run(self) -> None:
-        while True:
-            self._woken.clear()
-            try:
-                await self.run()
-            except Exception as error:  # the database may be unavailable for a while
-                log.warning("invoices_unobserved", error=error_text(error))
-            # Not wait_for: before Python 3.12 it swallows a cancellation that coincides with the wake.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._woken.wait()

@@ -4,16 +4,12 @@
 Any number of replicas may run it: one works on a replay at a time. After a crash the replay goes on where it was.
 """
 
-import asyncio
-from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-import structlog
-
 from meshkit.clock import Clock
-from meshkit.errors import error_text
 from meshkit.ids import Ids
+from meshkit.periodic import WokenTask
 from services.alert.domain.delivery import ENDPOINT_DISABLED, DeliveryId, NewDelivery
 from services.alert.domain.endpoint import WebhookEndpoint
 from services.alert.domain.replay import Replay
@@ -24,8 +20,6 @@ POLL_SECONDS: Final = 1.0
 FAIL_SECONDS: Final = 60.0  # how often fail_left runs; it seldom finds anything
 DELIVERIES_MAX: Final = 500
 EVENTS_MAX: Final = 200
-
-log = structlog.get_logger(__name__)
 
 
 class Replayer:
@@ -47,24 +41,19 @@ class Replayer:
         self._ids = ids
         self._deliveries_max = deliveries_max
         self._events_max = events_max
-        self._woken = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._task = WokenTask(self._work_all, poll_seconds=POLL_SECONDS, failed="replays_unworkable")
 
     async def start(self) -> None:
         """Start in the background."""
-        assert self._task is None
-        self._task = asyncio.create_task(self._run())
+        await self._task.start()
 
     async def stop(self) -> None:
         """Stop; a transaction under way is rolled back."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-            self._task = None
+        await self._task.stop()
 
     def wake(self) -> None:
         """Look for open replays now. Call it after the commit."""
-        self._woken.set()
+        self._task.wake()
 
     async def work(self) -> bool:
         """Do one step of the replay that waits longest. Returns whether there was one."""
@@ -116,15 +105,6 @@ class Replayer:
                         await tx.deliveries.fail_pending(webhook_endpoint_id, error=ENDPOINT_DISABLED)
                     )
 
-    async def _run(self) -> None:
-        while True:
-            self._woken.clear()
-            try:
-                while await self.work():
-                    pass
-            except Exception as error:  # the database may be unavailable for a while
-                log.warning("replays_unworkable", error=error_text(error))
-            # Not wait_for: before Python 3.12 it swallows a cancellation that coincides with the wake.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._woken.wait()
+    async def _work_all(self) -> None:
+        while await self.work():
+            pass

@@ -9,11 +9,12 @@ may run a worker; the lease of a delivery decides which one posts it.
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Protocol
 
 import structlog
 
+from meshkit.errors import error_text
+from meshkit.periodic import WokenTask
 from services.alert.domain.delivery import POST_SECONDS_MAX, DeliveryId, Due
 from services.alert.domain.endpoint import WebhookEndpointId
 
@@ -40,24 +41,18 @@ class Worker:
 
     def __init__(self, attempts: Attempts, *, poll_seconds: float = POLL_SECONDS) -> None:
         self._attempts = attempts
-        self._poll_seconds = poll_seconds
-        self._woken = asyncio.Event()
-        self._loop_task: asyncio.Task[None] | None = None
+        self._task = WokenTask(self._begin_due, poll_seconds=poll_seconds, failed="deliveries_unreadable")
         self._in_hand: defaultdict[WebhookEndpointId, set[DeliveryId]] = defaultdict(set)
         self._tries: set[asyncio.Task[None]] = set()
         self._mails: set[DeliveryId] = set()
 
     async def start(self) -> None:
         """Start to post in the background."""
-        assert self._loop_task is None
-        self._loop_task = asyncio.create_task(self._run())
+        await self._task.start()
 
     async def stop(self) -> None:
         """Start no more attempts and wait for the running ones (≤ 12 s). The rest is retried after its lease."""
-        if self._loop_task is not None:
-            self._loop_task.cancel()
-            await asyncio.wait([self._loop_task])
-            self._loop_task = None
+        await self._task.stop()
         if self._tries:
             await asyncio.wait(self._tries, timeout=STOP_SECONDS_MAX)
         for task in self._tries:
@@ -65,19 +60,7 @@ class Worker:
 
     def wake(self) -> None:
         """Look for due deliveries now."""
-        self._woken.set()
-
-    async def _run(self) -> None:
-        while True:
-            self._woken.clear()
-            try:
-                await self._begin_due()
-            except Exception as error:  # only its own cancellation ends the loop
-                log.warning("deliveries_unreadable", error=_words(error))
-            # Not wait_for: before Python 3.12 it swallows a cancellation that coincides with the wake.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._poll_seconds):
-                    await self._woken.wait()
+        self._task.wake()
 
     async def _begin_due(self) -> None:
         if len(self._tries) >= POSTS_MAX:
@@ -100,15 +83,11 @@ class Worker:
         try:
             # Its place is free; but what could not be done would be found again at once.
             if await self._attempts.attempt(delivery_id):
-                self._woken.set()
+                self._task.wake()
         except Exception as error:
-            log.warning("delivery_attempt_broken", delivery_id=delivery_id, error=_words(error))
+            log.warning("delivery_attempt_broken", delivery_id=delivery_id, error=error_text(error))
         finally:
             self._in_hand[endpoint_id].discard(delivery_id)
             self._mails.discard(delivery_id)
             if not self._in_hand[endpoint_id]:
                 del self._in_hand[endpoint_id]
-
-
-def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Periodic work continues after failures, and ends when it is stopped."""
+"""Background work continues after failures, and ends when it is stopped."""
 
 import asyncio
 
 import pytest
 from structlog.testing import capture_logs
 
-from meshkit.periodic import PeriodicTask
+from meshkit.periodic import PeriodicTask, WokenTask
 
 SECONDS_MAX = 10
 
@@ -107,3 +107,53 @@ async def test_a_task_that_waits_for_the_stop_may_be_cancelled() -> None:
     let_go.set()
     async with asyncio.timeout(SECONDS_MAX):
         await sweeper.stop()
+
+
+async def test_woken_work_is_done_at_the_start_and_at_each_wake_also_after_it_failed() -> None:
+    done = asyncio.Event()
+    runs = 0
+
+    async def work() -> None:
+        nonlocal runs
+        runs += 1
+        done.set()
+        if runs == 1:
+            raise ConnectionError("the database is unavailable")
+
+    task = WokenTask(work, poll_seconds=3_600, failed="work_failed")
+    with capture_logs() as said:
+        await task.start()
+        for _ in range(3):
+            async with asyncio.timeout(SECONDS_MAX):
+                await done.wait()
+            done.clear()
+            task.wake()
+        async with asyncio.timeout(SECONDS_MAX):
+            await done.wait()
+        await task.stop()
+
+    assert runs == 4
+    assert [one["event"] for one in said] == ["work_failed"]
+
+
+async def test_a_wake_during_the_work_makes_it_run_once_more() -> None:
+    again = asyncio.Event()
+    runs = 0
+
+    async def work() -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            task.wake()
+            task.wake()
+        else:
+            again.set()
+
+    task = WokenTask(work, poll_seconds=3_600, failed="work_failed")
+    await task.start()
+    async with asyncio.timeout(SECONDS_MAX):
+        await again.wait()
+    await asyncio.sleep(0)
+    await task.stop()
+
+    assert runs == 2
