@@ -110,6 +110,8 @@ class _Acme:
                 customer_id=self._contract.customer_id,
                 credit_type_id=self._offer.ai_credits,
                 threshold_micros=THRESHOLD_CREDITS * MICROS,
+                # At the threshold, so that every rise above it is a crossing.
+                rearm_micros=THRESHOLD_CREDITS * MICROS,
             )
         )
 
