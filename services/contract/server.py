@@ -71,8 +71,8 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
     async def ListCustomers(
         self, request: pb.ListCustomersRequest, context: Context
     ) -> pb.ListCustomersResponse:
-        page = customers.list_from_wire(request)
-        rows = await self._do.customers.list(page, with_archived=request.with_archived)
+        page, search = customers.list_from_wire(request)
+        rows = await self._do.customers.list(page, with_archived=request.with_archived, search=search)
         return customers.list_to_wire(rows, page, request)
 
     async def SetCustomerAliases(

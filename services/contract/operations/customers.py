@@ -67,10 +67,10 @@ class Customers:
         async with self._store.transaction() as tx:
             return await tx.customers.find(customer)
 
-    async def list(self, page: Page, *, with_archived: bool) -> Sequence[Customer]:
-        """Return a page in order of creation, and one more if there is one."""
+    async def list(self, page: Page, *, with_archived: bool, search: str) -> Sequence[Customer]:
+        """Return a page in order of creation, and one more if there is one. search: empty for all."""
         async with self._store.transaction() as tx:
-            return await tx.customers.listed(page, with_archived=with_archived)
+            return await tx.customers.listed(page, with_archived=with_archived, search=search)
 
     async def set_aliases(self, command: SetCustomerAliases) -> Customer:
         """Replace a customer's aliases. Raises CustomerNotFound, AliasTaken."""

@@ -12,6 +12,7 @@ from meshkit.page import Page
 from services.contract.domain.customer import UNEXPLAINED, Customer, Suspension, is_customer_id
 from services.contract.domain.errors.customers import AliasTaken, CustomerNotFound
 from services.contract.domain.ids import CustomerId
+from services.contract.store.customer_search import found_by
 from services.contract.store.formats import SUSPENSION
 from services.contract.store.paging import one_page
 from services.contract.tables import customer_aliases, customers
@@ -93,9 +94,11 @@ class StoredCustomers:
         )
         assert (await self._connection.execute(locked)).first() is not None
 
-    async def listed(self, page: Page, *, with_archived: bool) -> list[Customer]:
-        """Return a page in order of creation, and one row more if there is one."""
+    async def listed(self, page: Page, *, with_archived: bool, search: str) -> list[Customer]:
+        """Return a page in order of creation, and one row more if there is one. search: empty for all."""
         of = only_visible(_SELECT, customers.c.customer_id)
+        if search:
+            of = of.where(customers.c.customer_id.in_(found_by(search)))
         if not with_archived:
             of = of.where(customers.c.archive_time.is_(None))
         rows = await self._connection.execute(one_page(of, customers.c.customer_id, page))

@@ -59,11 +59,12 @@ def get_from_wire(request: pb.GetCustomerRequest) -> str:
     return customer
 
 
-def list_from_wire(request: pb.ListCustomersRequest) -> Page:
+def list_from_wire(request: pb.ListCustomersRequest) -> tuple[Page, str]:
     fields = Fields()
     page = page_from_wire(fields, request, _list_of(request))
+    search = fields.text("search", request.search.strip(), required=False)
     fields.check()
-    return page
+    return page, search
 
 
 def set_aliases_from_wire(request: pb.SetCustomerAliasesRequest) -> SetCustomerAliases:
@@ -206,7 +207,11 @@ def _reason(fields: Fields, reason: int) -> SuspensionReason | None:
 
 
 def _list_of(request: pb.ListCustomersRequest) -> dict[str, str]:
-    return {"list": "customers"} | ({"with_archived": "1"} if request.with_archived else {})
+    return (
+        {"list": "customers"}
+        | ({"with_archived": "1"} if request.with_archived else {})
+        | ({"search": request.search} if request.search else {})
+    )
 
 
 def _aliases(fields: Fields, aliases: Sequence[str]) -> tuple[str, ...]:

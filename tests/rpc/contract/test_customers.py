@@ -143,6 +143,59 @@ async def test_a_request_id_stands_for_one_request(contract: ContractStub) -> No
             await repeated
 
 
+async def _found(contract: ContractStub, search: str, **more: bool) -> list[str]:
+    request = pb.ListCustomersRequest(search=search, **more)
+    return [one.name for one in (await contract.ListCustomers(request)).customers]
+
+
+async def test_a_search_finds_an_id_beginnings_of_aliases_and_beginnings_of_words_of_names(
+    contract: ContractStub,
+) -> None:
+    acme = await _create(contract, "r1", "crm:42", "acme_eu", name="Acme GmbH & Co. KG")
+    await _create(contract, "r2", "crm:43", name="The O'Neill/Acme-Partners <b>Ltd</b>")
+    await _create(contract, "r3", "acmeXeu", name="Stadtwerke München")
+
+    assert await _found(contract, acme.customer_id) == ["Acme GmbH & Co. KG"]
+    assert await _found(contract, acme.customer_id[:-1]) == []
+    assert await _found(contract, "CRM:4") == ["Acme GmbH & Co. KG", "The O'Neill/Acme-Partners <b>Ltd</b>"]
+    assert await _found(contract, "rm:42") == []
+    # No character of it is a wildcard.
+    assert await _found(contract, "acme_") == ["Acme GmbH & Co. KG", "The O'Neill/Acme-Partners <b>Ltd</b>"]
+    assert await _found(contract, "acmex") == ["Stadtwerke München"]
+    assert await _found(contract, "gmb aCM") == ["Acme GmbH & Co. KG"]
+    assert await _found(contract, "acme mün") == []
+    assert await _found(contract, "  münch ") == ["Stadtwerke München"]
+    for words in ("neill", "o'n part", "acme-partners <B>", "(ltd | the) & !"):
+        assert await _found(contract, words) == ["The O'Neill/Acme-Partners <b>Ltd</b>"], words
+    for nothing in ("%", "_", "\\", "'; --", "!!!", "–", "mbh"):
+        assert await _found(contract, nothing) == [], nothing
+
+
+async def test_what_a_search_finds_is_paged_and_leaves_out_what_is_archived(contract: ContractStub) -> None:
+    made = [await _create(contract, f"r{n}", name=f"Customer {n}") for n in range(4)]
+    await contract.ArchiveCustomer(pb.ArchiveCustomerRequest(request_id="a", customer=made[1].customer_id))
+
+    first = await contract.ListCustomers(pb.ListCustomersRequest(search="cust", page_size=2))
+    second = await contract.ListCustomers(
+        pb.ListCustomersRequest(search="cust", page_size=2, page_token=first.next_page_token)
+    )
+
+    assert [one.name for one in (*first.customers, *second.customers)] == [
+        "Customer 0",
+        "Customer 2",
+        "Customer 3",
+    ]
+    assert not second.next_page_token
+    assert await _found(contract, "customer 1") == []
+    assert await _found(contract, "customer 1", with_archived=True) == ["Customer 1"]
+    with bad_fields("page_token"):
+        await contract.ListCustomers(
+            pb.ListCustomersRequest(search="other", page_size=2, page_token=first.next_page_token)
+        )
+    with bad_fields("search"):
+        await contract.ListCustomers(pb.ListCustomersRequest(search="x" * 201))
+
+
 async def test_twins_of_one_request_make_one_customer(contract: ContractStub) -> None:
     twins = await asyncio.gather(*(_create(contract, "r1", "acme") for _ in range(6)))
 

@@ -299,7 +299,7 @@ class ContractServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListCustomers(self, request, context):
-        """Lists customers in order of creation.
+        """Lists customers in order of creation; with `search`, those that it finds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -43,7 +43,7 @@ class ContractServiceStub:
     GetCustomer: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetCustomerRequest, _contract_pb2.GetCustomerResponse]
     """Returns one customer. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ListCustomers: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListCustomersRequest, _contract_pb2.ListCustomersResponse]
-    """Lists customers in order of creation."""
+    """Lists customers in order of creation; with `search`, those that it finds."""
     SetCustomerAliases: _grpc.UnaryUnaryMultiCallable[_contract_pb2.SetCustomerAliasesRequest, _contract_pb2.SetCustomerAliasesResponse]
     """Replaces the vendor's own ids of a customer, and notifies the Ledger. Idempotent by request_id.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ALIAS_TAKEN (ALREADY_EXISTS).
@@ -286,7 +286,7 @@ class ContractServiceAsyncStub(ContractServiceStub):
     GetCustomer: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetCustomerRequest, _contract_pb2.GetCustomerResponse]  # type: ignore[assignment]
     """Returns one customer. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ListCustomers: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListCustomersRequest, _contract_pb2.ListCustomersResponse]  # type: ignore[assignment]
-    """Lists customers in order of creation."""
+    """Lists customers in order of creation; with `search`, those that it finds."""
     SetCustomerAliases: _aio.UnaryUnaryMultiCallable[_contract_pb2.SetCustomerAliasesRequest, _contract_pb2.SetCustomerAliasesResponse]  # type: ignore[assignment]
     """Replaces the vendor's own ids of a customer, and notifies the Ledger. Idempotent by request_id.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ALIAS_TAKEN (ALREADY_EXISTS).
@@ -544,7 +544,7 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.ListCustomersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.ListCustomersResponse, _abc.Awaitable[_contract_pb2.ListCustomersResponse]]:
-        """Lists customers in order of creation."""
+        """Lists customers in order of creation; with `search`, those that it finds."""
 
     @_abc_1.abstractmethod
     def SetCustomerAliases(
