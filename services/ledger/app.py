@@ -37,6 +37,7 @@ from services.ledger.operations.gate.caps import SpendCaps
 from services.ledger.operations.gate.concurrency_caps import ConcurrencyCaps
 from services.ledger.operations.gate.explanations import Explanations
 from services.ledger.operations.gate.gate import Gate, GateLane, gate_lane
+from services.ledger.operations.gate.releases import HoldReleases
 from services.ledger.operations.gate.shadow import Shadows
 from services.ledger.operations.plan_changes import PlanChanges
 from services.ledger.operations.retention import Retention
@@ -182,6 +183,7 @@ def _operations(
         intake=intake,
         imports=Imports(intake),
         explanations=Explanations(store=store, clock=clock, ids=ids),
+        releases=HoldReleases(store=store, clock=clock, ids=ids, relay=relay),
         reports=Reports(store=store, clock=clock, settlement=settlement),
         seat_balances=SeatBalances(store=store, clock=clock, ids=ids),
         copies=Copies(store=store, clock=clock, ids=ids, relay=relay, attachment=attachment),

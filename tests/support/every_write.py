@@ -852,6 +852,7 @@ async def fill_ledger(ask: Ask) -> None:
     released = await hold(credits_micros=str(5_000 * CREDIT), allow_partial=True)
     await ask("Release", **released)
     await ask("Capture", **await hold(credits_micros=str(3 * CREDIT)))
+    await ask("ReleaseHold", **await hold(credits_micros=str(CREDIT)), **said)
     void = {"customer": "acme", "reason": "reported twice", "actor": "ops@seatsco.example"}
     await ask("AmendUsage", **void, transaction_id="tx-2", properties=properties, timestamp=JUNE)
     await ask("VoidUsage", **void, transaction_id="tx-2")

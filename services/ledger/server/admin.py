@@ -10,7 +10,7 @@ from purser.ledger.v1 import ledger_admin_pb2_grpc
 from services.ledger.operations import Operations
 from services.ledger.wire.copies import repairs
 from services.ledger.wire.credits import grants, refunds, reports
-from services.ledger.wire.gate import cap_groups, caps, concurrency_caps, shadow
+from services.ledger.wire.gate import cap_groups, caps, concurrency_caps, releases, shadow
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["LedgerAdminService"].full_name
 
@@ -39,6 +39,11 @@ class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
         command = grants.adjust_from_wire(request)
         adjusted = await self._do.grants.adjust(command)
         return grants.adjust_to_wire(adjusted)
+
+    async def ReleaseHold(self, request: pb.ReleaseHoldRequest, context: Context) -> pb.ReleaseHoldResponse:
+        command = releases.release_from_wire(request)
+        released = await self._do.releases.release(command)
+        return releases.release_to_wire(released)
 
     async def RepairCopy(self, request: pb.RepairCopyRequest, context: Context) -> pb.RepairCopyResponse:
         command = repairs.repair_from_wire(request)

@@ -54,7 +54,7 @@ from services.ledger.domain.crossings.watch import Crossing, LevelCrossing
 from services.ledger.domain.responses import Response
 from services.ledger.wire.copies import plan_changes, repairs
 from services.ledger.wire.credits import grants, refunds
-from services.ledger.wire.gate import cap_groups, caps, concurrency_caps, gate, shadow
+from services.ledger.wire.gate import cap_groups, caps, concurrency_caps, gate, releases, shadow
 from services.ledger.wire.usage import corrections, rerates
 from tests.support.any_rpc import request_of
 from tests.support.golden import (
@@ -164,6 +164,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "UnarchiveCustomer": customers.unarchive_from_wire,
     "UpdateProduct": products.update_from_wire,
     "VoidGrant": grants.void_from_wire,
+    "ReleaseHold": releases.release_from_wire,
     "ReportTopUpChargeback": top_up_refunds.chargeback_from_wire,
     "RepriceSeats": invoices.reprice_from_wire,
     "VoidInvoice": invoices.void_from_wire,
@@ -298,6 +299,7 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "RefundTopUp",
         "RemoveConcurrencyCap",
         "ReverseRefund",
+        "ReleaseHold",
         "RepairAlertState",
         "RepairCopy",
         "ReportTopUpChargeback",

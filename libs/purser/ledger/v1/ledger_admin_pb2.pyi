@@ -792,6 +792,30 @@ class ListHoldsResponse(_message.Message):
     next_page_token: str
     def __init__(self, holds: _Optional[_Iterable[_Union[Hold, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class ReleaseHoldRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "hold_id", "reason", "actor")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    HOLD_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    hold_id: str
+    reason: str
+    actor: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., hold_id: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class ReleaseHoldResponse(_message.Message):
+    __slots__ = ("released_micros", "credit_type_id", "available_micros")
+    RELEASED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    released_micros: int
+    credit_type_id: str
+    available_micros: int
+    def __init__(self, released_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ...) -> None: ...
+
 class GetUsageSummaryRequest(_message.Message):
     __slots__ = ("customer", "start_time", "end_time", "group_key", "window")
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]

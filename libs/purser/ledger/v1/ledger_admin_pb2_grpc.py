@@ -148,6 +148,11 @@ class LedgerAdminServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListHoldsRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListHoldsResponse.FromString,
                 _registered_method=True)
+        self.ReleaseHold = channel.unary_unary(
+                '/purser.ledger.v1.LedgerAdminService/ReleaseHold',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ReleaseHoldRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ReleaseHoldResponse.FromString,
+                _registered_method=True)
         self.GetUsageSummary = channel.unary_unary(
                 '/purser.ledger.v1.LedgerAdminService/GetUsageSummary',
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.GetUsageSummaryRequest.SerializeToString,
@@ -356,6 +361,15 @@ class LedgerAdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReleaseHold(self, request, context):
+        """Cancels a hold for an operator, as Release does for its caller: its credits are available at once. If the AI call that
+        it was for goes on, its Capture is refused. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND
+        (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetUsageSummary(self, request, context):
         """Sums a customer's captured usage over a span by product, group value and time.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
@@ -496,6 +510,11 @@ def add_LedgerAdminServiceServicer_to_server(servicer, server):
                     servicer.ListHolds,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListHoldsRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListHoldsResponse.SerializeToString,
+            ),
+            'ReleaseHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseHold,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ReleaseHoldRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ReleaseHoldResponse.SerializeToString,
             ),
             'GetUsageSummary': grpc.unary_unary_rpc_method_handler(
                     servicer.GetUsageSummary,
@@ -1111,6 +1130,33 @@ class LedgerAdminService:
             '/purser.ledger.v1.LedgerAdminService/ListHolds',
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListHoldsRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListHoldsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerAdminService/ReleaseHold',
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ReleaseHoldRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ReleaseHoldResponse.FromString,
             options,
             channel_credentials,
             insecure,

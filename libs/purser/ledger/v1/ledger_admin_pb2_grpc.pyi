@@ -125,6 +125,11 @@ class LedgerAdminServiceStub:
     """Lists a customer's entries, newest first. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ListHolds: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListHoldsRequest, _ledger_admin_pb2.ListHoldsResponse]
     """Lists a customer's holds, newest first. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    ReleaseHold: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ReleaseHoldRequest, _ledger_admin_pb2.ReleaseHoldResponse]
+    """Cancels a hold for an operator, as Release does for its caller: its credits are available at once. If the AI call that
+    it was for goes on, its Capture is refused. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND
+    (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
+    """
     GetUsageSummary: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.GetUsageSummaryRequest, _ledger_admin_pb2.GetUsageSummaryResponse]
     """Sums a customer's captured usage over a span by product, group value and time.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
@@ -239,6 +244,11 @@ class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
     """Lists a customer's entries, newest first. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ListHolds: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListHoldsRequest, _ledger_admin_pb2.ListHoldsResponse]  # type: ignore[assignment]
     """Lists a customer's holds, newest first. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    ReleaseHold: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ReleaseHoldRequest, _ledger_admin_pb2.ReleaseHoldResponse]  # type: ignore[assignment]
+    """Cancels a hold for an operator, as Release does for its caller: its credits are available at once. If the AI call that
+    it was for goes on, its Capture is refused. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND
+    (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
+    """
     GetUsageSummary: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.GetUsageSummaryRequest, _ledger_admin_pb2.GetUsageSummaryResponse]  # type: ignore[assignment]
     """Sums a customer's captured usage over a span by product, group value and time.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
@@ -482,6 +492,17 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_admin_pb2.ListHoldsResponse, _abc.Awaitable[_ledger_admin_pb2.ListHoldsResponse]]:
         """Lists a customer's holds, newest first. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def ReleaseHold(
+        self,
+        request: _ledger_admin_pb2.ReleaseHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_admin_pb2.ReleaseHoldResponse, _abc.Awaitable[_ledger_admin_pb2.ReleaseHoldResponse]]:
+        """Cancels a hold for an operator, as Release does for its caller: its credits are available at once. If the AI call that
+        it was for goes on, its Capture is refused. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND
+        (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
+        """
 
     @_abc_1.abstractmethod
     def GetUsageSummary(

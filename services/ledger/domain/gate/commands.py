@@ -75,6 +75,18 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseHold:
+    """Give a hold back for an operator. actor: who asks for it, as the caller states."""
+
+    request_id: str
+    fingerprint: bytes
+    customer: str
+    hold_id: HoldId
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExtendHold:
     """Add to a hold (additional None: nothing), lengthen its life from now (None: not), or both."""
 
