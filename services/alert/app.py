@@ -56,6 +56,7 @@ from services.alert.webhooks.replayer import FAIL_SECONDS, Replayer
 from services.alert.webhooks.resolver import Resolver, SystemResolver
 from services.alert.webhooks.targets import CheckedTargets
 from services.alert.webhooks.worker import POSTS_MAX, Worker
+from status import status_service
 
 QUIET_SECONDS = 1.0
 
@@ -150,6 +151,7 @@ async def open_service(
                 partial(add_AlertPeerServiceServicer_to_server, AlertPeerServicer(operations)),
             ),
             dead_letter_service(relay),
+            status_service(relay, start_time=wall.now()),
             relay=relay,
             run_due=run_due,
         )

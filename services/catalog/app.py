@@ -30,6 +30,7 @@ from services.catalog.relay import Deliveries
 from services.catalog.server import SERVICE_NAME, CatalogServicer
 from services.catalog.store import PostgresStore
 from services.catalog.sweeper import FORGET_SECONDS, forget_old
+from status import status_service
 
 
 @asynccontextmanager
@@ -59,6 +60,7 @@ async def open_service(
         yield await service.serve(
             RpcService(SERVICE_NAME, partial(add_CatalogServiceServicer_to_server, servicer)),
             dead_letter_service(relay),
+            status_service(relay, start_time=wall.now()),
             relay=relay,
         )
 

@@ -71,6 +71,7 @@ from services.contract.server import (
 )
 from services.contract.store import PostgresStore
 from services.contract.sweeper import FORGET_SECONDS, forget_old
+from status import status_service
 
 DUE_WAIT_SECONDS_MAX = 30.0  # between due runs that fail one after another
 
@@ -273,6 +274,7 @@ async def open_service(
                 SELF_SERVICE_NAME, partial(add_SelfServiceServicer_to_server, SelfServiceServicer(operations))
             ),
             dead_letter_service(relay),
+            status_service(relay, start_time=wall.now()),
             relay=relay,
             run_due=run_due,
         )

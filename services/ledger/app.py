@@ -56,6 +56,7 @@ from services.ledger.relay import Deliveries
 from services.ledger.server import admin, gate, peer, self_service, usage
 from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
+from status import status_service
 
 RELAY_CONNECTIONS = 4
 # How often a replica checks whether it is its turn to forget, and to add up what no replica remembers.
@@ -132,6 +133,7 @@ async def open_service(
         yield await service.serve(
             *_rpc_services(operations),
             dead_letter_service(relay),
+            status_service(relay, start_time=wall.now()),
             relay=relay,
             run_due=run_due,
             shares_port=shares_port,

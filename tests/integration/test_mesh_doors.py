@@ -21,6 +21,7 @@ OF_ALL = {
     "purser.sandbox.v1.ClockService",
     "purser.outbox.v1.DeadLetterService",
     "purser.audit.v1.AuditService",
+    "purser.status.v1.StatusService",
 }
 SERVED = {
     "catalog": {"purser.catalog.v1.CatalogService"},

@@ -173,6 +173,13 @@ class DeadLetters:
             ).scalar_one()
         return [self._letter(row) for row in rows], total
 
+    async def count_open(self) -> int:
+        """Return how many wait for a decision."""
+        counted = select(func.count()).select_from(self._table).where(self._table.c.end_time.is_(None))
+        async with self._engine.connect() as connection:
+            count: int = (await connection.execute(counted)).scalar_one()
+        return count
+
     async def get(self, notice_id: str) -> DeadLetter:
         """Return a dead letter. Raises DeadLetterNotFound."""
         found = select(self._table).where(self._table.c.notice_id == notice_id)

@@ -82,6 +82,14 @@ class Leases:
         async with self._engine.connect() as connection:
             return (await connection.execute(pending)).scalar_one()
 
+    async def pending_since(self) -> tuple[int, datetime | None]:
+        """Return the number of notices that are not delivered yet, and when the oldest of them was written."""
+        columns = self._table.c
+        pending = select(func.count(), func.min(columns.create_time)).where(columns.sent_time.is_(None))
+        async with self._engine.connect() as connection:
+            count, oldest_time = (await connection.execute(pending)).one()
+        return count, oldest_time
+
     async def take(self, key: str, *, at: datetime, until: datetime, early: bool) -> Lease | NoLease:
         """Lease the oldest pending notice of a key until `until`. early: also when it is not due yet."""
         columns = self._table.c

@@ -11,6 +11,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any, assert_never
@@ -60,6 +61,15 @@ class DeadLetterRejected(FailedPrecondition):
 
     def __init__(self, *, notice_id: str, error: str) -> None:
         super().__init__(f"the peer rejects {notice_id!r} still: {error}", notice_id=notice_id, error=error)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How many notices are pending, since when the oldest of them is, and how many dead letters wait."""
+
+    pending: int
+    oldest_time: datetime | None
+    dead_letters: int
 
 
 class _DrainResult(Enum):
@@ -156,6 +166,11 @@ class Relay:
         slots = asyncio.Semaphore(CONCURRENT_KEYS_MAX)
         await asyncio.gather(*(deliver_when_slot_free(key) for key in await self._leases.pending_keys()))
         return await self._leases.pending_count()
+
+    async def backlog(self) -> Backlog:
+        """Return what is not delivered yet, by any replica."""
+        pending, oldest_time = await self._leases.pending_since()
+        return Backlog(pending, oldest_time, await self.dead_letters.count_open())
 
     async def _run(self) -> None:
         while True:

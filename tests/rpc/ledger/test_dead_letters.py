@@ -2,6 +2,7 @@
 """DeadLetterService: a crossing that Alert rejects for good stops blocking its customer, and waits for an operator."""
 
 from collections.abc import AsyncIterator
+from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
@@ -11,6 +12,8 @@ from meshkit.errors import FailedPrecondition
 from meshkit.rpc.client import open_channel
 from purser.outbox.v1 import dead_letters_pb2 as pb
 from purser.outbox.v1.dead_letters_pb2_grpc import DeadLetterServiceStub
+from purser.status.v1.status_pb2 import GetStatusRequest
+from purser.status.v1.status_pb2_grpc import StatusServiceStub
 from tests.support.alert import running_alert
 from tests.support.catalog import running_catalog
 from tests.support.contract import running_contract
@@ -140,3 +143,24 @@ async def test_every_service_offers_it(databases: Databases, running: object) ->
             listed = await DeadLetterServiceStub(channel).ListDeadLetters(pb.ListDeadLettersRequest())
 
     assert listed.total == 0
+
+
+async def test_the_status_counts_what_waits_in_the_outbox_and_the_dead_letters(
+    watched: RunningLedger, alert: RecordingAlert, sql: Sql
+) -> None:
+    async with open_channel(watched.address) as channel:
+        status = StatusServiceStub(channel)
+        calm = await status.GetStatus(GetStatusRequest())
+        await kill_crossing(watched, alert, sql)
+        dead = await status.GetStatus(GetStatusRequest())
+        await alert.go_away()
+        await watched.debit(300)
+        waiting = await status.GetStatus(GetStatusRequest())
+
+    assert (calm.pending_notices, calm.dead_letters) == (0, 0)
+    assert not calm.HasField("oldest_pending_time")
+    assert calm.version == version("purser")
+    assert (dead.pending_notices, dead.dead_letters) == (0, 1)
+    assert (waiting.pending_notices, waiting.dead_letters) == (1, 1)
+    assert calm.start_time == waiting.start_time
+    assert calm.start_time.ToDatetime() < waiting.oldest_pending_time.ToDatetime()
