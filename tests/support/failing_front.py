@@ -19,7 +19,7 @@ from meshkit.rpc.server import Listener, RpcService, RunningServer, start_server
 from purser.ledger.v1 import ledger_pb2, ledger_pb2_grpc, ledger_peer_pb2, ledger_peer_pb2_grpc
 from tests.support.ledger import GateStub, PeerStub
 
-WAIT_SECONDS_MAX = 10.0
+WAIT_SECONDS_MAX = 60
 
 # Forwards the call to the Ledger, and returns its response.
 LedgerStub: TypeAlias = "GateStub | PeerStub"

@@ -15,7 +15,7 @@ from purser.ledger.v1 import ledger_peer_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2_grpc
 
 SERVICE = pb.DESCRIPTOR.services_by_name["LedgerPeerService"]
-WAIT_SECONDS_MAX = 10.0
+WAIT_SECONDS_MAX = 60
 
 R = TypeVar("R")
 

@@ -20,7 +20,7 @@ _SUMS = ("usage_by_hour", "usage_by_period", "usage_positions")
 _RECORDS = ("audit_events",)
 # The sessions that wait for a lock, from FROM onwards.
 WAITING = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-WAIT_SECONDS_MAX = 10.0
+WAIT_SECONDS_MAX = 60
 ROUND_TRIPS_OF_GRACE = 50
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 SENDER: Final = "Purser <alerts@vendor.example>"
-SECONDS_MAX: Final = 10
+SECONDS_MAX: Final = 60
 ACCEPTED: Final = "250 accepted"
 
 

@@ -13,7 +13,7 @@ from purser.contract.v1 import contract_peer_pb2 as pb
 from purser.contract.v1 import contract_peer_pb2_grpc
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["ContractPeerService"].full_name
-HEARD_SECONDS_MAX = 20.0
+HEARD_SECONDS_MAX = 60
 
 
 class RecordingContract:

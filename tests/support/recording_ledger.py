@@ -17,7 +17,7 @@ from purser.ledger.v1.ledger_peer_pb2_grpc import (
 )
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["LedgerPeerService"].full_name
-HEARD_SECONDS_MAX = 20.0
+HEARD_SECONDS_MAX = 60
 
 
 class RecordingLedger:

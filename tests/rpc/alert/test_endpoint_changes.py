@@ -33,7 +33,7 @@ from tests.support.faults import bad_fields, fault
 from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
 
-SECONDS_MAX = 10
+SECONDS_MAX = 60
 DISABLED = "webhook_endpoint.disabled"
 HOUR = timedelta(hours=1)
 

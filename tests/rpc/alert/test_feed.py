@@ -41,7 +41,7 @@ from tests.support.alert_store import Courier
 from tests.support.faults import bad_fields, fault
 from tests.support.postgres import Databases
 
-SECONDS_MAX = 10
+SECONDS_MAX = 60
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.support.ledger_sql import Sql
 from tests.support.payloads import example_of, problems_with
 from tests.support.postgres import Databases
 
-SECONDS_MAX = 10
+SECONDS_MAX = 60
 MICROS = 1_000_000
 FINALIZED, PAID, VOIDED = "invoice.finalized", "invoice.paid", "invoice.voided"
 STATUS = {FINALIZED: "OPEN", PAID: "PAID", VOIDED: "VOID"}

@@ -31,7 +31,7 @@ from tests.support.mail_receiver import SENDER, MailReceiver, running_mail_recei
 from tests.support.payloads import example_of
 from tests.support.postgres import Databases
 
-SECONDS_MAX = 10
+SECONDS_MAX = 60
 ANN, BOB, EVE = "ann@vendor.example", "bob@vendor.example", "eve@vendor.example"
 SECOND = timedelta(seconds=1)
 DELIVERED, FAILED, PENDING = (

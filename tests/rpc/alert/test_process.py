@@ -27,7 +27,7 @@ from tests.support.mail_receiver import running_mail_receiver
 from tests.support.postgres import Databases
 
 ROOT = Path(__file__).resolve().parents[3]
-SECONDS_MAX = 30
+SECONDS_MAX = 60
 
 
 @asynccontextmanager

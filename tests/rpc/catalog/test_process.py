@@ -19,7 +19,7 @@ from tests.support.catalog import NOBODY
 from tests.support.postgres import Databases
 
 ROOT = Path(__file__).resolve().parents[3]
-SECONDS_MAX = 30
+SECONDS_MAX = 60
 
 
 def _environment(**settings: str) -> dict[str, str]:

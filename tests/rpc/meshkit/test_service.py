@@ -38,7 +38,7 @@ from tests.support.postgres import Databases
 JUNE = datetime(2025, 6, 1, tzinfo=UTC)
 JULY = datetime(2025, 7, 1, tzinfo=UTC)
 NOBODY = "127.0.0.1:1"  # nothing listens there: a peer that is away
-SECONDS_MAX = 10
+SECONDS_MAX = 60
 
 METADATA = MetaData()
 OUTBOX = outbox_table(METADATA, "pantry")

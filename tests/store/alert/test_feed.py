@@ -38,7 +38,7 @@ from tests.support.alert_store import (
 ALL = FindEvents(customer_id=CustomerId(""), event_types=())
 DAY = timedelta(days=1)
 TICK = timedelta(microseconds=1)
-SECONDS_MAX = 10
+SECONDS_MAX = 60
 
 
 @pytest.fixture
