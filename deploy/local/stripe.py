@@ -2,8 +2,8 @@
 """A stand-in for Stripe: localstripe in a separate process, behind a proxy that adds what it lacks.
 
 The proxy honours Idempotency-Key, confirms with a payment method, also after a decline, refuses refunds of more than
-was paid, says how much was received, has disputes, sends signed webhooks, and fails on demand. Nothing here leaves this
-machine.
+was paid, says how much was received, has disputes, sends signed webhooks, and fails on demand. What a payer's browser
+sees of it is in stripe_browser.py. Nothing here leaves this machine.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from deploy.local.ports import HOST, free_port
+from deploy.local.stripe_browser import JS_PATH, PUBLISHABLE_KEY, answer_browser, pages
 from meshkit.http_server import HttpServer
 
 Json: TypeAlias = Any
@@ -83,6 +84,7 @@ class StripeStandIn:
     _turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     _decline_codes: dict[str, str] = field(default_factory=dict)
     _accepted: dict[str, str] = field(default_factory=dict)
+    _return_urls: dict[str, str] = field(default_factory=dict)
     _posts: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def settings(self, listen: str) -> dict[str, str]:
@@ -90,6 +92,7 @@ class StripeStandIn:
         self.webhook_url = f"http://{listen}/webhooks/stripe"
         return {
             "STRIPE_API_KEY": API_KEY,
+            "STRIPE_PUBLISHABLE_KEY": PUBLISHABLE_KEY,
             "STRIPE_API_BASE": self.address,
             "STRIPE_WEBHOOK_SECRETS": WEBHOOK_SECRET,
             "PAYMENT_WEBHOOK_LISTEN": listen,
@@ -126,6 +129,15 @@ class StripeStandIn:
         answer = (await self._ask("POST", f"/v1/setup_intents/{setup_id}/confirm", body))[1]
         self._announce(answer)
         return answer
+
+    @property
+    def js_address(self) -> str:
+        """Where a page loads the stand-in for Stripe.js from."""
+        return self.address + JS_PATH
+
+    def return_url(self, payment_id: str) -> str:
+        """Return where the payer comes back to after 3-D Secure; empty if the payment named no such address."""
+        return self._return_urls.get(payment_id, "")
 
     async def authenticate(self, client_secret: str, *, succeeds: bool) -> Json:
         """Finish 3-D Secure as the payer."""
@@ -204,10 +216,13 @@ class StripeStandIn:
         fault = self.faults.pop(0) if self.faults else None
         if fault is not None and not fault.is_done:
             return _failed(fault)
-        body = dict(parse_qsl((await request.body()).decode()))
+        text = (await request.body()).decode()
+        if request.headers.get("origin"):
+            return await answer_browser(self, request, json.loads(text))
+        body = dict(parse_qsl(text))
         async with self._turns[key] if key else asyncio.Lock():
             if key not in self._answers:
-                answer = await self._act(request.method, path, request.url.query, body)
+                answer = await self.act(request.method, path, request.url.query, body)
                 # Like Stripe, which does not keep what its own failure was.
                 if key and answer[0] < 500:
                     self._answers[key] = answer
@@ -217,11 +232,12 @@ class StripeStandIn:
             await self.before_reply(request)
         return _failed(fault) if fault is not None else JSONResponse(answer[1], status_code=answer[0])
 
-    async def _act(self, method: str, path: str, query: str, body: Json) -> tuple[int, Json]:
+    async def act(self, method: str, path: str, query: str, body: Json) -> tuple[int, Json]:
+        """Carry out a call; returns status code and answer."""
         parts = path.strip("/").split("/")
         match method, parts:
             case "POST", ["v1", "payment_intents", payment_id, "confirm"]:
-                return await self._confirm(payment_id, body["payment_method"])
+                return await self._confirm(payment_id, body["payment_method"], body.get("return_url", ""))
             case "POST", ["v1", "refunds"]:
                 payment = await self.payment(body["payment_intent"])
                 known = await self._ask("GET", f"/v1/refunds?payment_intent={body['payment_intent']}")
@@ -241,17 +257,20 @@ class StripeStandIn:
         status_code, answer = await self._ask(method, path + (f"?{query}" if query else ""), body)
         if status_code >= 400:
             return _error(status_code, "resource_missing" if status_code == 404 else "bad_request")
-        if parts[-1] == "cancel":
+        if parts[-1] in ("cancel", "confirm", "_authenticate"):
             self._announce(answer)
         return status_code, answer
 
-    async def _confirm(self, payment_id: str, payment_method_id: str) -> tuple[int, Json]:
+    async def _confirm(
+        self, payment_id: str, payment_method_id: str, return_url: str = ""
+    ) -> tuple[int, Json]:
         payment_method_id = self._accepted.get(payment_method_id, payment_method_id)
         payment = await self.payment(payment_id)
         if payment["status"] not in _CONFIRMABLE:
             return _error(400, "payment_intent_unexpected_state")
         if (await self._ask("GET", f"/v1/payment_methods/{payment_method_id}"))[0] >= 400:
             return _error(400, "resource_missing")
+        self._return_urls[payment_id] = return_url
         again = {"payment_method": payment_method_id, "latest_charge": None, "next_action": None}
         await self._ask("POST", f"/v1/payment_intents/{payment_id}", again)
         _, answer = await self._ask("POST", f"/v1/payment_intents/{payment_id}/confirm")
@@ -267,6 +286,9 @@ class StripeStandIn:
         for one in (answer, *answer.get("data", ())):
             if isinstance(one, dict) and one.get("object") == "payment_intent":
                 one["amount_received"] = one["amount"] if one["status"] == "succeeded" else 0
+                if one["status"] == "requires_action" and self.return_url(one["id"]):
+                    url = {"url": f"{self.address}/3ds/{one['id']}", "return_url": self.return_url(one["id"])}
+                    one["next_action"] = {"type": "redirect_to_url", "redirect_to_url": url}
                 decline_code = self._decline_codes.get(one.get("payment_method") or "")
                 if decline_code and one.get("last_payment_error"):
                     one["last_payment_error"]["decline_code"] = decline_code
@@ -334,7 +356,8 @@ async def stripe_stand_in(behind_address: str) -> AsyncIterator[StripeStandIn]:
     ) as behind:
         await _until_empty(behind)
         running = StripeStandIn(address=f"http://127.0.0.1:{port}", behind=behind)
-        app = Starlette(routes=[Route("/{path:path}", running.serve, methods=["GET", "POST", "DELETE"])])
+        api = Route("/{path:path}", running.serve, methods=["GET", "POST", "DELETE"])
+        app = Starlette(routes=[*pages(running), api])
         address = f"{HOST}:{port}"
         server = HttpServer("the stand-in for Stripe", app, address, idle_seconds=IDLE_SECONDS)
         await server.start()

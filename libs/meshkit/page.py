@@ -13,10 +13,14 @@ PAGE_TOKEN_LENGTH_MAX = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a list requests from its store: at most `size` rows that sort after `after` (None: from the start)."""
+    """What a list requests from its store: at most `size` rows that sort after `after` (None: from the start).
+
+    newest_first: the list is in the opposite order.
+    """
 
     size: int
     after: tuple[str, ...] | None
+    newest_first: bool = False
 
 
 def next_token(after: Sequence[str], filters: Mapping[str, str]) -> str:

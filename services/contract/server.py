@@ -371,6 +371,13 @@ class PaymentServicer(payments_pb2_grpc.PaymentServiceServicer):
         method = await self._do.payments.set_method(command)
         return payments.set_method_to_wire(method)
 
+    async def GetPaymentMethod(
+        self, request: payment_pb.GetPaymentMethodRequest, context: Context
+    ) -> payment_pb.GetPaymentMethodResponse:
+        customer = payments.get_method_from_wire(request)
+        method = await self._do.payments.method(customer)
+        return payments.get_method_to_wire(method)
+
     async def CreatePaymentSetup(
         self, request: payment_pb.CreatePaymentSetupRequest, context: Context
     ) -> payment_pb.CreatePaymentSetupResponse:

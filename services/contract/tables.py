@@ -592,6 +592,7 @@ invoice_charges = Table(
     Column("is_unwanted", Boolean, nullable=False),
     Column("charging", Text, nullable=False),
     Column("attempt_key", Text, nullable=False),
+    Column("return_url", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("checks", Integer, nullable=False),
     Column("hints", Integer, nullable=False),

@@ -2,6 +2,7 @@
 """Pages on the wire. A store returns one row more than the page size: without that row, the page is the last one."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -63,16 +64,17 @@ def page_from_wire(
     filters: Mapping[str, str],
     *,
     keys: Sequence[Callable[[str], object]] = (text_key,),
+    newest_first: bool = False,
 ) -> Page:
-    """Return the requested page. filters: bind a token to this list and its filters.
+    """Return the requested page. filters: bind a token to this list, its filters and its order.
 
     keys: one parser per sort key of a token; it raises ValueError for a text that is not such a key. A token can be
-    forged, so its keys are checked as any other input is.
+    forged, so its keys are checked as any other input is. newest_first: the list is in the opposite order.
     """
     page = read_page(fields, page_size=request.page_size, page_token=request.page_token, filters=filters)
     if page.after is not None and not _are_readable(page.after, keys):
         fields.add("page_token", "is not a token of this list")
-    return page
+    return replace(page, newest_first=newest_first)
 
 
 def page_to_wire(

@@ -43,8 +43,9 @@ class InvoiceCharge:
     parts.
 
     parts: the invoice that is collected first. charging: the payment method of the attempt under way; empty: there is
-    none. attempt_key: the provider's idempotency key of the latest attempt. is_unwanted: the provider shall cancel
-    it. attempts: begun so far. checks, hints: as of a Payment.
+    none. attempt_key: the provider's idempotency key of the latest attempt. return_url: where the payer comes back to
+    after confirming that attempt; empty: nobody is present. is_unwanted: the provider shall cancel it. attempts: begun
+    so far. checks, hints: as of a Payment.
     """
 
     payment_id: PaymentId
@@ -55,6 +56,7 @@ class InvoiceCharge:
     is_unwanted: bool
     charging: str
     attempt_key: str
+    return_url: str
     attempts: int
     checks: int
     hints: int
@@ -143,6 +145,7 @@ def new_charge(
         is_unwanted=False,
         charging=NOT_CHARGING,
         attempt_key="",
+        return_url="",
         attempts=0,
         checks=0,
         hints=0,
@@ -150,14 +153,20 @@ def new_charge(
     )
 
 
-def attempt_of(charge: InvoiceCharge, payment_method_id: str, *, key: str = "") -> InvoiceCharge:
-    """Return a payment while one more attempt is under way. key: of the request that asked for it, if one did."""
+def attempt_of(
+    charge: InvoiceCharge, payment_method_id: str, *, key: str = "", return_url: str = ""
+) -> InvoiceCharge:
+    """Return a payment while one more attempt is under way. key: of the request that asked for it, if one did.
+
+    return_url: where the payer comes back to after confirming; empty: nobody is present.
+    """
     number = charge.attempts + 1
     return replace(
         charge,
         charging=payment_method_id,
         attempts=number,
         attempt_key=f"{charge.payment_id}/" + (f"{ASKED_FOR}{key}" if key else f"attempt-{number}"),
+        return_url=return_url,
         checks=0,
     )
 

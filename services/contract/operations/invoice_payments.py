@@ -87,7 +87,7 @@ class InvoicePayments(ThroughProvider):
     """Pays invoices through the provider. wall: when the provider is asked again; dunning goes by business time."""
 
     async def pay(self, command: PayInvoice) -> InvoiceAttempt:
-        """Try to pay an invoice now with a saved payment method, while nobody is present.
+        """Try to pay an invoice now with a saved payment method.
 
         Raises InvoiceNotFound, InvoiceNotFinalized, InvoiceVoid, InvoiceAlreadyPaid, PaymentUnderWay,
         AmountBelowMinimum, PaymentMethodMissing, PaymentsNotSetUp, PaymentProviderUnavailable.
@@ -301,7 +301,7 @@ class InvoicePayments(ThroughProvider):
             dunning = begun_by_hand(invoice_id, invoice.customer_id, currency, at=at)
             await tx.dunning.insert(dunning)
         charge = live or self._new_charge(invoice.customer_id, parts, at=at)
-        attempt = attempt_of(charge, method_id, key=command.request_id)
+        attempt = attempt_of(charge, method_id, key=command.request_id, return_url=command.return_url)
         # This call asks the provider, so nobody else does so meanwhile.
         await self._store_attempt(tx, live, attempt, dunning, due=self._wall.now() + LEASE)
         return attempt
@@ -334,6 +334,7 @@ class InvoicePayments(ThroughProvider):
                     charge.charging,
                     provider_customer_id=await self._provider_customer_of(charge),
                     key=charge.attempt_key,
+                    return_url=charge.return_url,
                 )
             except PaymentMethodUnknown as fault:
                 return PaymentError(code=METHOD_UNKNOWN, message=fault.message, create_time=self._clock.now())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Payments of top-ups through a provider: PayTopUp, GetTopUpPayment, SetPaymentMethod, and asking what became of them.
+"""Payments of top-ups through a provider: PayTopUp, GetTopUpPayment, the saved payment method, and following payments.
 
 A payment is created at the provider before anybody can pay it, and its id is committed before it is charged. So
 whatever is lost or killed, one question tells what became of it. No transaction is open while the provider is asked.
@@ -93,7 +93,7 @@ class Payments(ThroughProvider):
         )
 
     async def pay(self, command: PayTopUp) -> TopUpAndInvoice:
-        """Try to pay a pending top-up with a saved payment method, while nobody is present; one that is PAID stays so.
+        """Try to pay a pending top-up with a saved payment method; one that is PAID stays so.
 
         Raises TopUpNotFound, NotPaidThroughProvider, PaymentsNotSetUp, TopUpAlreadyResolved, PaymentMethodMissing,
         PaymentMethodUnknown, PaymentProviderUnavailable.
@@ -115,6 +115,7 @@ class Payments(ThroughProvider):
                 method_to_charge(saved, command.payment_method_id, payment.customer_id),
                 provider_customer_id="" if saved is None else saved.provider_customer_id,
                 key=f"{payment.payment_id}/{command.request_id}",
+                return_url=command.return_url,
             )
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, TopUpAndInvoice)) is not None:
@@ -154,6 +155,15 @@ class Payments(ThroughProvider):
             await save_method(tx, method, at=self._clock.now())
             await tx.responses.store(command, method)
         return method
+
+    async def method(self, customer: str) -> PaymentMethod | None:
+        """Return the payment method that a customer has saved; None if there is none.
+
+        Raises CustomerNotFound, PaymentsNotSetUp.
+        """
+        self.require_provider()
+        async with self._store.transaction() as tx:
+            return await tx.payments.method_of((await tx.customers.find(customer)).customer_id)
 
     async def hint(self, provider_payment_id: str) -> bool:
         """Remember that a payment has changed at the provider, which is asked soon; False if it is unknown here."""

@@ -131,10 +131,17 @@ class PaymentProvider(Protocol):
         ...
 
     async def charge(
-        self, provider_payment_id: str, payment_method_id: str, *, provider_customer_id: str, key: str
+        self,
+        provider_payment_id: str,
+        payment_method_id: str,
+        *,
+        provider_customer_id: str,
+        key: str,
+        return_url: str,
     ) -> ProviderPayment:
-        """Pay with a saved payment method, while nobody is present. key: the same for a repetition of this attempt.
+        """Pay with a saved payment method. key: the same for a repetition of this attempt.
 
+        return_url: where the payer comes back to after confirming; empty: nobody is present.
         Raises PaymentMethodUnknown.
         """
         ...

@@ -169,19 +169,26 @@ class StripeProvider:
             return _from_stripe(await self._client.v1.payment_intents.retrieve_async(provider_payment_id))
 
     async def charge(
-        self, provider_payment_id: str, payment_method_id: str, *, provider_customer_id: str, key: str
+        self,
+        provider_payment_id: str,
+        payment_method_id: str,
+        *,
+        provider_customer_id: str,
+        key: str,
+        return_url: str,
     ) -> ProviderPayment:
         intents = self._client.v1.payment_intents
+        params: stripe.params.PaymentIntentConfirmParams = {"payment_method": payment_method_id}
+        if return_url:
+            params["return_url"] = return_url
+        else:
+            params["off_session"] = True
         async with _asking():
             try:
                 known = await intents.retrieve_async(provider_payment_id)
                 if provider_customer_id and known.customer != provider_customer_id:
                     await intents.update_async(provider_payment_id, {"customer": provider_customer_id})
-                intent = await intents.confirm_async(
-                    provider_payment_id,
-                    {"payment_method": payment_method_id, "off_session": True},
-                    {"idempotency_key": key},
-                )
+                intent = await intents.confirm_async(provider_payment_id, params, {"idempotency_key": key})
             except stripe.CardError:
                 intent = await intents.retrieve_async(provider_payment_id)
             except stripe.InvalidRequestError as error:

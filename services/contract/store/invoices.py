@@ -201,15 +201,17 @@ class StoredInvoices:
     async def listed(
         self, customer_id: CustomerId, contract_id: ContractId | None, page: Page
     ) -> list[Invoice]:
-        """Return a page by issue_time, then in order of creation, and one row more if there is one."""
+        """Return a page by issue_time, then in order of creation, or the newest first, and one row more if there is."""
         statement = SELECT_INVOICES.where(invoices.c.customer_id == customer_id)
         if contract_id is not None:
             statement = statement.where(invoices.c.contract_id == contract_id)
+        columns = (invoices.c.issue_time, invoices.c.invoice_id)
         if page.after is not None:
             issued, invoice_id = page.after
-            key = tuple_(invoices.c.issue_time, invoices.c.invoice_id)
-            statement = statement.where(key > (datetime.fromisoformat(issued), invoice_id))
-        ordered = statement.order_by(invoices.c.issue_time, invoices.c.invoice_id).limit(page.size + 1)
+            key, after = tuple_(*columns), (datetime.fromisoformat(issued), invoice_id)
+            statement = statement.where(key < after if page.newest_first else key > after)
+        order = [one.desc() for one in columns] if page.newest_first else columns
+        ordered = statement.order_by(*order).limit(page.size + 1)
         return await self._whole((await self._connection.execute(ordered)).all())
 
     async def _insert_lines(self, invoice: Invoice, *, stored: int) -> None:

@@ -10,5 +10,7 @@ from meshkit.page import Page
 
 def one_page(statement: Select[Any], order: Column[str], page: Page) -> Select[Any]:
     """Return the statement for a page's rows and one row more, which shows that there is a next page."""
-    behind = statement if page.after is None else statement.where(order > page.after[0])
-    return behind.order_by(order).limit(page.size + 1)
+    if page.after is not None:
+        after = page.after[0]
+        statement = statement.where(order < after if page.newest_first else order > after)
+    return statement.order_by(order.desc() if page.newest_first else order).limit(page.size + 1)

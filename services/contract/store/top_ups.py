@@ -125,7 +125,7 @@ class StoredTopUps:
         return None if row is None else _from_row(row)
 
     async def listed(self, contract_id: ContractId, page: Page) -> list[TopUp]:
-        """Return a page in order of creation, and one row more if there is one."""
+        """Return a page in order of creation, or the newest first, and one row more if there is one."""
         of = select(*_COLUMNS).where(top_ups.c.contract_id == contract_id)
         rows = await self._connection.execute(one_page(of, top_ups.c.top_up_id, page))
         return [_from_row(row) for row in rows]

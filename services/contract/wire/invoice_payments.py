@@ -13,7 +13,7 @@ from services.contract.domain.invoice_charges import InvoicePaymentNow
 from services.contract.wire.invoices import invoice_to_wire
 from services.contract.wire.payments import STATES
 from services.contract.wire.top_ups import error_to_wire
-from services.contract.wire.values import money_to_wire
+from services.contract.wire.values import money_to_wire, return_url
 
 _STATUSES: Final = {
     DunningStatus.COLLECTING: pb.DUNNING_STATUS_COLLECTING,
@@ -30,6 +30,7 @@ def pay_from_wire(request: pb.PayInvoiceRequest) -> PayInvoice:
         fingerprint=fingerprint("PayInvoice", request),
         invoice_id=InvoiceId(fields.text("invoice_id", request.invoice_id)),
         payment_method_id=fields.text("payment_method_id", request.payment_method_id, required=False),
+        return_url=return_url(fields, request.return_url),
     )
     fields.check()
     return command

@@ -31,6 +31,7 @@ from services.contract.domain.invoice_refunds import (
 from services.contract.wire.parties import party_to_wire, taxes_from_wire
 from services.contract.wire.usage import usage_to_wire
 from services.contract.wire.values import (
+    NEWEST_FIRST,
     by_number,
     default,
     money,
@@ -87,7 +88,9 @@ def list_from_wire(request: pb.ListInvoicesRequest) -> tuple[str, ContractId | N
     fields = Fields()
     customer = fields.text("customer", request.customer)
     contract_id = fields.text("contract_id", request.contract_id, required=False)
-    page = page_from_wire(fields, request, _list_of(request), keys=(time_key, text_key))
+    page = page_from_wire(
+        fields, request, _list_of(request), keys=(time_key, text_key), newest_first=request.newest_first
+    )
     fields.check()
     return customer, ContractId(contract_id) if contract_id else None, page
 
@@ -291,4 +294,5 @@ def line_to_wire(line: InvoiceLine) -> pb.InvoiceLine:
 
 
 def _list_of(request: pb.ListInvoicesRequest) -> dict[str, str]:
-    return {"list": "invoices", "customer": request.customer, "contract_id": request.contract_id}
+    filters = {"list": "invoices", "customer": request.customer, "contract_id": request.contract_id}
+    return filters | NEWEST_FIRST if request.newest_first else filters

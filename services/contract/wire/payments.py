@@ -11,7 +11,7 @@ from services.contract.domain.ids import TopUpId
 from services.contract.domain.payments import PaymentMethod, PaymentState, TopUpPayment
 from services.contract.wire.invoices import invoice_to_wire
 from services.contract.wire.top_ups import top_up_to_wire
-from services.contract.wire.values import money_to_wire
+from services.contract.wire.values import money_to_wire, return_url
 
 STATES: Final = {
     PaymentState.NEW: pb.PAYMENT_STATE_NEW,
@@ -45,6 +45,7 @@ def pay_from_wire(request: pb.PayTopUpRequest) -> PayTopUp:
         fingerprint=fingerprint("PayTopUp", request),
         top_up_id=TopUpId(fields.text("top_up_id", request.top_up_id)),
         payment_method_id=fields.text("payment_method_id", request.payment_method_id, required=False),
+        return_url=return_url(fields, request.return_url),
     )
     fields.check()
     return command
@@ -57,16 +58,19 @@ def get_from_wire(request: pb.GetTopUpPaymentRequest) -> TopUpId:
     return top_up_id
 
 
+def get_method_from_wire(request: pb.GetPaymentMethodRequest) -> str:
+    fields = Fields()
+    customer = fields.text("customer", request.customer)
+    fields.check()
+    return customer
+
+
 def set_method_to_wire(method: PaymentMethod) -> pb.SetPaymentMethodResponse:
-    return pb.SetPaymentMethodResponse(
-        payment_method=pb.PaymentMethod(
-            customer_id=method.customer_id,
-            provider_customer_id=method.provider_customer_id,
-            payment_method_id=method.payment_method_id,
-            label=method.label,
-            update_time=timestamp(method.update_time),
-        )
-    )
+    return pb.SetPaymentMethodResponse(payment_method=_method_to_wire(method))
+
+
+def get_method_to_wire(method: PaymentMethod | None) -> pb.GetPaymentMethodResponse:
+    return pb.GetPaymentMethodResponse(payment_method=None if method is None else _method_to_wire(method))
 
 
 def pay_to_wire(paid: TopUpAndInvoice) -> pb.PayTopUpResponse:
@@ -81,4 +85,14 @@ def get_to_wire(found: TopUpPayment) -> pb.GetTopUpPaymentResponse:
         provider_payment_id=payment.provider_payment_id,
         client_secret="" if action is None else action.client_secret,
         redirect_url="" if action is None else action.redirect_url,
+    )
+
+
+def _method_to_wire(method: PaymentMethod) -> pb.PaymentMethod:
+    return pb.PaymentMethod(
+        customer_id=method.customer_id,
+        provider_customer_id=method.provider_customer_id,
+        payment_method_id=method.payment_method_id,
+        label=method.label,
+        update_time=timestamp(method.update_time),
     )

@@ -35,7 +35,7 @@ from services.contract.domain.top_up import (
 )
 from services.contract.wire.invoices import invoice_to_wire
 from services.contract.wire.schedules import custom_credit_type
-from services.contract.wire.values import by_number, money, money_to_wire
+from services.contract.wire.values import NEWEST_FIRST, by_number, money, money_to_wire
 
 GATES: Final = {
     PaymentGate.NONE: pb.PAYMENT_GATE_NONE,
@@ -125,7 +125,7 @@ def get_from_wire(request: pb.GetTopUpRequest) -> TopUpId:
 def list_from_wire(request: pb.ListTopUpsRequest) -> tuple[ContractId, Page]:
     fields = Fields()
     contract_id = ContractId(fields.text("contract_id", request.contract_id))
-    page = page_from_wire(fields, request, _list_of(request))
+    page = page_from_wire(fields, request, _list_of(request), newest_first=request.newest_first)
     fields.check()
     return contract_id, page
 
@@ -213,4 +213,5 @@ def _terms_to_wire(terms: TopUpTerms) -> pb.TopUpTerms:
 
 
 def _list_of(request: pb.ListTopUpsRequest) -> dict[str, str]:
-    return {"list": "top_ups", "contract_id": request.contract_id}
+    filters = {"list": "top_ups", "contract_id": request.contract_id}
+    return filters | NEWEST_FIRST if request.newest_first else filters

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Values that several messages contain: instants, periods, money."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, TypeVar
@@ -16,6 +17,10 @@ from purser.type.v1 import billing_period_pb2, money_pb2
 from services.contract.domain.billing.price import MONEY_MICROS_MAX
 from services.contract.domain.contract import MoneyBack
 from services.contract.domain.ids import SubscriptionId
+
+NEWEST_FIRST: Final = {"order": "newest first"}  # binds the tokens of a list in the opposite order
+URL_LENGTH_MAX: Final = 1_000
+_URL: Final = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")  # characters of RFC 3986
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -53,6 +58,14 @@ def money(fields: Fields, field: str, message: money_pb2.Money, has: bool, *, mi
         fields.add(f"{field}.currency_code", "must be the ISO 4217 code of a currency")
     micros = fields.micros(f"{field}.micros", message.micros, minimum=minimum, maximum=MONEY_MICROS_MAX)
     return Money(code, micros)
+
+
+def return_url(fields: Fields, url: str) -> str:
+    """Return where a payer's browser comes back to; empty: nobody is present."""
+    fields.text("return_url", url, required=False, max_length=URL_LENGTH_MAX)
+    if url and not _URL.fullmatch(url):
+        fields.add("return_url", "must be an absolute address, such as https://portal.example/top-ups")
+    return url
 
 
 def each(

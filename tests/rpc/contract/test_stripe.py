@@ -480,6 +480,10 @@ async def test_without_a_key_there_are_no_payments_through_stripe(
         open_channel(keyless.address) as channel,
     ):
         with fault(StatusCode.FAILED_PRECONDITION, "PAYMENTS_NOT_SET_UP"):
+            await PaymentServiceStub(channel).GetPaymentMethod(
+                pay.GetPaymentMethodRequest(customer=top_up.customer_id)
+            )
+        with fault(StatusCode.FAILED_PRECONDITION, "PAYMENTS_NOT_SET_UP"):
             await PaymentServiceStub(channel).GetTopUpPayment(
                 pay.GetTopUpPaymentRequest(top_up_id=top_up.top_up_id)
             )

@@ -1697,14 +1697,16 @@ class RefundTopUpResponse(_message.Message):
     def __init__(self, refund: _Optional[_Union[TopUpRefund, _Mapping]] = ...) -> None: ...
 
 class ListTopUpsRequest(_message.Message):
-    __slots__ = ("contract_id", "page_size", "page_token")
+    __slots__ = ("contract_id", "page_size", "page_token", "newest_first")
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    NEWEST_FIRST_FIELD_NUMBER: _ClassVar[int]
     contract_id: str
     page_size: int
     page_token: str
-    def __init__(self, contract_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    newest_first: bool
+    def __init__(self, contract_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., newest_first: _Optional[bool] = ...) -> None: ...
 
 class ListTopUpsResponse(_message.Message):
     __slots__ = ("top_ups", "next_page_token")
@@ -1799,16 +1801,18 @@ class InvoicePayment(_message.Message):
     def __init__(self, invoice_payment_id: _Optional[str] = ..., invoice_id: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., reference: _Optional[str] = ..., payment_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ListInvoicesRequest(_message.Message):
-    __slots__ = ("customer", "contract_id", "page_size", "page_token")
+    __slots__ = ("customer", "contract_id", "page_size", "page_token", "newest_first")
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    NEWEST_FIRST_FIELD_NUMBER: _ClassVar[int]
     customer: str
     contract_id: str
     page_size: int
     page_token: str
-    def __init__(self, customer: _Optional[str] = ..., contract_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    newest_first: bool
+    def __init__(self, customer: _Optional[str] = ..., contract_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., newest_first: _Optional[bool] = ...) -> None: ...
 
 class ListInvoicesResponse(_message.Message):
     __slots__ = ("invoices", "next_page_token")

@@ -95,6 +95,18 @@ class SetPaymentMethodResponse(_message.Message):
     payment_method: PaymentMethod
     def __init__(self, payment_method: _Optional[_Union[PaymentMethod, _Mapping]] = ...) -> None: ...
 
+class GetPaymentMethodRequest(_message.Message):
+    __slots__ = ("customer",)
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    def __init__(self, customer: _Optional[str] = ...) -> None: ...
+
+class GetPaymentMethodResponse(_message.Message):
+    __slots__ = ("payment_method",)
+    PAYMENT_METHOD_FIELD_NUMBER: _ClassVar[int]
+    payment_method: PaymentMethod
+    def __init__(self, payment_method: _Optional[_Union[PaymentMethod, _Mapping]] = ...) -> None: ...
+
 class PaymentSetup(_message.Message):
     __slots__ = ("payment_setup_id", "customer_id", "state", "provider_customer_id", "provider_setup_id", "client_secret", "redirect_url", "publishable_key", "create_time")
     PAYMENT_SETUP_ID_FIELD_NUMBER: _ClassVar[int]
@@ -144,14 +156,16 @@ class GetPaymentSetupResponse(_message.Message):
     def __init__(self, payment_setup: _Optional[_Union[PaymentSetup, _Mapping]] = ...) -> None: ...
 
 class PayTopUpRequest(_message.Message):
-    __slots__ = ("request_id", "top_up_id", "payment_method_id")
+    __slots__ = ("request_id", "top_up_id", "payment_method_id", "return_url")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
     PAYMENT_METHOD_ID_FIELD_NUMBER: _ClassVar[int]
+    RETURN_URL_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     top_up_id: str
     payment_method_id: str
-    def __init__(self, request_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., payment_method_id: _Optional[str] = ...) -> None: ...
+    return_url: str
+    def __init__(self, request_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., payment_method_id: _Optional[str] = ..., return_url: _Optional[str] = ...) -> None: ...
 
 class PayTopUpResponse(_message.Message):
     __slots__ = ("top_up", "invoice")
@@ -196,14 +210,16 @@ class Dunning(_message.Message):
     def __init__(self, status: _Optional[_Union[DunningStatus, str]] = ..., attempts: _Optional[int] = ..., next_attempt_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_payment_error: _Optional[_Union[_contract_pb2.PaymentError, _Mapping]] = ..., suspends: _Optional[bool] = ...) -> None: ...
 
 class PayInvoiceRequest(_message.Message):
-    __slots__ = ("request_id", "invoice_id", "payment_method_id")
+    __slots__ = ("request_id", "invoice_id", "payment_method_id", "return_url")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
     PAYMENT_METHOD_ID_FIELD_NUMBER: _ClassVar[int]
+    RETURN_URL_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     invoice_id: str
     payment_method_id: str
-    def __init__(self, request_id: _Optional[str] = ..., invoice_id: _Optional[str] = ..., payment_method_id: _Optional[str] = ...) -> None: ...
+    return_url: str
+    def __init__(self, request_id: _Optional[str] = ..., invoice_id: _Optional[str] = ..., payment_method_id: _Optional[str] = ..., return_url: _Optional[str] = ...) -> None: ...
 
 class PayInvoiceResponse(_message.Message):
     __slots__ = ("invoice", "state", "dunning")

@@ -43,6 +43,11 @@ class PaymentServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.SetPaymentMethodRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.SetPaymentMethodResponse.FromString,
                 _registered_method=True)
+        self.GetPaymentMethod = channel.unary_unary(
+                '/purser.contract.v1.PaymentService/GetPaymentMethod',
+                request_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.GetPaymentMethodRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.GetPaymentMethodResponse.FromString,
+                _registered_method=True)
         self.CreatePaymentSetup = channel.unary_unary(
                 '/purser.contract.v1.PaymentService/CreatePaymentSetup',
                 request_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.CreatePaymentSetupRequest.SerializeToString,
@@ -96,6 +101,13 @@ class PaymentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPaymentMethod(self, request, context):
+        """Returns the payment method that a customer has saved. Asks nothing of Stripe. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreatePaymentSetup(self, request, context):
         """Begins to save a payment method in the customer's browser (a SetupIntent at Stripe). Nothing is paid. The customer at
         Stripe is made when there is none yet. Once Stripe says that it has succeeded, as a webhook hints or GetPaymentSetup
@@ -113,9 +125,10 @@ class PaymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PayTopUp(self, request, context):
-        """Tries to pay a top-up with a saved payment method, while nobody is present. What comes of it is in the top-up: PAID;
-        or still PENDING_PAYMENT with last_payment_error, when another method may be tried; or PENDING_PAYMENT and
-        GetTopUpPayment says ACTION_REQUIRED, when the payer must confirm it. Idempotent by request_id: a repeated call charges
+        """Tries to pay a top-up with a saved payment method, while nobody is present, unless return_url is named. What comes of it
+        is in the top-up: PAID; or still PENDING_PAYMENT with last_payment_error, when another method may be tried; or
+        PENDING_PAYMENT and GetTopUpPayment says ACTION_REQUIRED, when the payer must confirm it: with return_url at redirect_url,
+        otherwise with the client_secret, or by another call with return_url. Idempotent by request_id: a repeated call charges
         nothing twice. Errors: TOP_UP_NOT_FOUND (NOT_FOUND); NOT_PAID_THROUGH_PROVIDER, TOP_UP_ALREADY_RESOLVED,
         PAYMENT_METHOD_MISSING, PAYMENT_METHOD_UNKNOWN (FAILED_PRECONDITION).
         """
@@ -132,9 +145,10 @@ class PaymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PayInvoice(self, request, context):
-        """Tries to pay what is due of an issued invoice now, with a saved payment method, while nobody is present; also an invoice
-        that is not charged automatically. What comes of it is in the response: the invoice is PAID; or state says OPEN and
-        dunning why; or ACTION_REQUIRED, when the payer must confirm it (GetInvoicePayment). Idempotent by request_id: a repeated
+        """Tries to pay what is due of an issued invoice now, with a saved payment method, while nobody is present, unless return_url
+        is named; also an invoice that is not charged automatically. What comes of it is in the response: the invoice is PAID; or
+        state says OPEN and dunning why; or ACTION_REQUIRED, when the payer must confirm it (GetInvoicePayment): with return_url at
+        redirect_url, otherwise with the client_secret, or by another call with return_url. Idempotent by request_id: a repeated
         call charges nothing twice. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID,
         INVOICE_ALREADY_PAID, PAYMENT_METHOD_MISSING; AMOUNT_BELOW_MINIMUM of what the provider takes; PAYMENT_UNDER_WAY while
         another attempt is (FAILED_PRECONDITION).
@@ -172,6 +186,11 @@ def add_PaymentServiceServicer_to_server(servicer, server):
                     servicer.SetPaymentMethod,
                     request_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.SetPaymentMethodRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.SetPaymentMethodResponse.SerializeToString,
+            ),
+            'GetPaymentMethod': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPaymentMethod,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.GetPaymentMethodRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.GetPaymentMethodResponse.SerializeToString,
             ),
             'CreatePaymentSetup': grpc.unary_unary_rpc_method_handler(
                     servicer.CreatePaymentSetup,
@@ -240,6 +259,33 @@ class PaymentService:
             '/purser.contract.v1.PaymentService/SetPaymentMethod',
             purser_dot_contract_dot_v1_dot_payments__pb2.SetPaymentMethodRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_payments__pb2.SetPaymentMethodResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPaymentMethod(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.PaymentService/GetPaymentMethod',
+            purser_dot_contract_dot_v1_dot_payments__pb2.GetPaymentMethodRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_payments__pb2.GetPaymentMethodResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,6 +42,8 @@ class PaymentServiceStub:
     belong to the customer at Stripe, or to nobody yet. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND),
     PAYMENT_METHOD_UNKNOWN (FAILED_PRECONDITION) if Stripe does not let the customer use it.
     """
+    GetPaymentMethod: _grpc.UnaryUnaryMultiCallable[_payments_pb2.GetPaymentMethodRequest, _payments_pb2.GetPaymentMethodResponse]
+    """Returns the payment method that a customer has saved. Asks nothing of Stripe. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     CreatePaymentSetup: _grpc.UnaryUnaryMultiCallable[_payments_pb2.CreatePaymentSetupRequest, _payments_pb2.CreatePaymentSetupResponse]
     """Begins to save a payment method in the customer's browser (a SetupIntent at Stripe). Nothing is paid. The customer at
     Stripe is made when there is none yet. Once Stripe says that it has succeeded, as a webhook hints or GetPaymentSetup
@@ -50,9 +52,10 @@ class PaymentServiceStub:
     GetPaymentSetup: _grpc.UnaryUnaryMultiCallable[_payments_pb2.GetPaymentSetupRequest, _payments_pb2.GetPaymentSetupResponse]
     """Asks Stripe now what became of a setup. Errors: PAYMENT_SETUP_NOT_FOUND (NOT_FOUND)."""
     PayTopUp: _grpc.UnaryUnaryMultiCallable[_payments_pb2.PayTopUpRequest, _payments_pb2.PayTopUpResponse]
-    """Tries to pay a top-up with a saved payment method, while nobody is present. What comes of it is in the top-up: PAID;
-    or still PENDING_PAYMENT with last_payment_error, when another method may be tried; or PENDING_PAYMENT and
-    GetTopUpPayment says ACTION_REQUIRED, when the payer must confirm it. Idempotent by request_id: a repeated call charges
+    """Tries to pay a top-up with a saved payment method, while nobody is present, unless return_url is named. What comes of it
+    is in the top-up: PAID; or still PENDING_PAYMENT with last_payment_error, when another method may be tried; or
+    PENDING_PAYMENT and GetTopUpPayment says ACTION_REQUIRED, when the payer must confirm it: with return_url at redirect_url,
+    otherwise with the client_secret, or by another call with return_url. Idempotent by request_id: a repeated call charges
     nothing twice. Errors: TOP_UP_NOT_FOUND (NOT_FOUND); NOT_PAID_THROUGH_PROVIDER, TOP_UP_ALREADY_RESOLVED,
     PAYMENT_METHOD_MISSING, PAYMENT_METHOD_UNKNOWN (FAILED_PRECONDITION).
     """
@@ -61,9 +64,10 @@ class PaymentServiceStub:
     (NOT_FOUND), NOT_PAID_THROUGH_PROVIDER (FAILED_PRECONDITION).
     """
     PayInvoice: _grpc.UnaryUnaryMultiCallable[_payments_pb2.PayInvoiceRequest, _payments_pb2.PayInvoiceResponse]
-    """Tries to pay what is due of an issued invoice now, with a saved payment method, while nobody is present; also an invoice
-    that is not charged automatically. What comes of it is in the response: the invoice is PAID; or state says OPEN and
-    dunning why; or ACTION_REQUIRED, when the payer must confirm it (GetInvoicePayment). Idempotent by request_id: a repeated
+    """Tries to pay what is due of an issued invoice now, with a saved payment method, while nobody is present, unless return_url
+    is named; also an invoice that is not charged automatically. What comes of it is in the response: the invoice is PAID; or
+    state says OPEN and dunning why; or ACTION_REQUIRED, when the payer must confirm it (GetInvoicePayment): with return_url at
+    redirect_url, otherwise with the client_secret, or by another call with return_url. Idempotent by request_id: a repeated
     call charges nothing twice. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID,
     INVOICE_ALREADY_PAID, PAYMENT_METHOD_MISSING; AMOUNT_BELOW_MINIMUM of what the provider takes; PAYMENT_UNDER_WAY while
     another attempt is (FAILED_PRECONDITION).
@@ -97,6 +101,8 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     belong to the customer at Stripe, or to nobody yet. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND),
     PAYMENT_METHOD_UNKNOWN (FAILED_PRECONDITION) if Stripe does not let the customer use it.
     """
+    GetPaymentMethod: _aio.UnaryUnaryMultiCallable[_payments_pb2.GetPaymentMethodRequest, _payments_pb2.GetPaymentMethodResponse]  # type: ignore[assignment]
+    """Returns the payment method that a customer has saved. Asks nothing of Stripe. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     CreatePaymentSetup: _aio.UnaryUnaryMultiCallable[_payments_pb2.CreatePaymentSetupRequest, _payments_pb2.CreatePaymentSetupResponse]  # type: ignore[assignment]
     """Begins to save a payment method in the customer's browser (a SetupIntent at Stripe). Nothing is paid. The customer at
     Stripe is made when there is none yet. Once Stripe says that it has succeeded, as a webhook hints or GetPaymentSetup
@@ -105,9 +111,10 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     GetPaymentSetup: _aio.UnaryUnaryMultiCallable[_payments_pb2.GetPaymentSetupRequest, _payments_pb2.GetPaymentSetupResponse]  # type: ignore[assignment]
     """Asks Stripe now what became of a setup. Errors: PAYMENT_SETUP_NOT_FOUND (NOT_FOUND)."""
     PayTopUp: _aio.UnaryUnaryMultiCallable[_payments_pb2.PayTopUpRequest, _payments_pb2.PayTopUpResponse]  # type: ignore[assignment]
-    """Tries to pay a top-up with a saved payment method, while nobody is present. What comes of it is in the top-up: PAID;
-    or still PENDING_PAYMENT with last_payment_error, when another method may be tried; or PENDING_PAYMENT and
-    GetTopUpPayment says ACTION_REQUIRED, when the payer must confirm it. Idempotent by request_id: a repeated call charges
+    """Tries to pay a top-up with a saved payment method, while nobody is present, unless return_url is named. What comes of it
+    is in the top-up: PAID; or still PENDING_PAYMENT with last_payment_error, when another method may be tried; or
+    PENDING_PAYMENT and GetTopUpPayment says ACTION_REQUIRED, when the payer must confirm it: with return_url at redirect_url,
+    otherwise with the client_secret, or by another call with return_url. Idempotent by request_id: a repeated call charges
     nothing twice. Errors: TOP_UP_NOT_FOUND (NOT_FOUND); NOT_PAID_THROUGH_PROVIDER, TOP_UP_ALREADY_RESOLVED,
     PAYMENT_METHOD_MISSING, PAYMENT_METHOD_UNKNOWN (FAILED_PRECONDITION).
     """
@@ -116,9 +123,10 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     (NOT_FOUND), NOT_PAID_THROUGH_PROVIDER (FAILED_PRECONDITION).
     """
     PayInvoice: _aio.UnaryUnaryMultiCallable[_payments_pb2.PayInvoiceRequest, _payments_pb2.PayInvoiceResponse]  # type: ignore[assignment]
-    """Tries to pay what is due of an issued invoice now, with a saved payment method, while nobody is present; also an invoice
-    that is not charged automatically. What comes of it is in the response: the invoice is PAID; or state says OPEN and
-    dunning why; or ACTION_REQUIRED, when the payer must confirm it (GetInvoicePayment). Idempotent by request_id: a repeated
+    """Tries to pay what is due of an issued invoice now, with a saved payment method, while nobody is present, unless return_url
+    is named; also an invoice that is not charged automatically. What comes of it is in the response: the invoice is PAID; or
+    state says OPEN and dunning why; or ACTION_REQUIRED, when the payer must confirm it (GetInvoicePayment): with return_url at
+    redirect_url, otherwise with the client_secret, or by another call with return_url. Idempotent by request_id: a repeated
     call charges nothing twice. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID,
     INVOICE_ALREADY_PAID, PAYMENT_METHOD_MISSING; AMOUNT_BELOW_MINIMUM of what the provider takes; PAYMENT_UNDER_WAY while
     another attempt is (FAILED_PRECONDITION).
@@ -157,6 +165,14 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def GetPaymentMethod(
+        self,
+        request: _payments_pb2.GetPaymentMethodRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.GetPaymentMethodResponse, _abc.Awaitable[_payments_pb2.GetPaymentMethodResponse]]:
+        """Returns the payment method that a customer has saved. Asks nothing of Stripe. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
     def CreatePaymentSetup(
         self,
         request: _payments_pb2.CreatePaymentSetupRequest,
@@ -181,9 +197,10 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _payments_pb2.PayTopUpRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_payments_pb2.PayTopUpResponse, _abc.Awaitable[_payments_pb2.PayTopUpResponse]]:
-        """Tries to pay a top-up with a saved payment method, while nobody is present. What comes of it is in the top-up: PAID;
-        or still PENDING_PAYMENT with last_payment_error, when another method may be tried; or PENDING_PAYMENT and
-        GetTopUpPayment says ACTION_REQUIRED, when the payer must confirm it. Idempotent by request_id: a repeated call charges
+        """Tries to pay a top-up with a saved payment method, while nobody is present, unless return_url is named. What comes of it
+        is in the top-up: PAID; or still PENDING_PAYMENT with last_payment_error, when another method may be tried; or
+        PENDING_PAYMENT and GetTopUpPayment says ACTION_REQUIRED, when the payer must confirm it: with return_url at redirect_url,
+        otherwise with the client_secret, or by another call with return_url. Idempotent by request_id: a repeated call charges
         nothing twice. Errors: TOP_UP_NOT_FOUND (NOT_FOUND); NOT_PAID_THROUGH_PROVIDER, TOP_UP_ALREADY_RESOLVED,
         PAYMENT_METHOD_MISSING, PAYMENT_METHOD_UNKNOWN (FAILED_PRECONDITION).
         """
@@ -204,9 +221,10 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _payments_pb2.PayInvoiceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_payments_pb2.PayInvoiceResponse, _abc.Awaitable[_payments_pb2.PayInvoiceResponse]]:
-        """Tries to pay what is due of an issued invoice now, with a saved payment method, while nobody is present; also an invoice
-        that is not charged automatically. What comes of it is in the response: the invoice is PAID; or state says OPEN and
-        dunning why; or ACTION_REQUIRED, when the payer must confirm it (GetInvoicePayment). Idempotent by request_id: a repeated
+        """Tries to pay what is due of an issued invoice now, with a saved payment method, while nobody is present, unless return_url
+        is named; also an invoice that is not charged automatically. What comes of it is in the response: the invoice is PAID; or
+        state says OPEN and dunning why; or ACTION_REQUIRED, when the payer must confirm it (GetInvoicePayment): with return_url at
+        redirect_url, otherwise with the client_secret, or by another call with return_url. Idempotent by request_id: a repeated
         call charges nothing twice. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID,
         INVOICE_ALREADY_PAID, PAYMENT_METHOD_MISSING; AMOUNT_BELOW_MINIMUM of what the provider takes; PAYMENT_UNDER_WAY while
         another attempt is (FAILED_PRECONDITION).

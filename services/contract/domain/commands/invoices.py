@@ -22,12 +22,16 @@ from services.contract.domain.usage.progress import InvoiceUsage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayInvoice:
-    """payment_method_id: the provider's; empty: the customer's saved one."""
+    """payment_method_id: the provider's; empty: the customer's saved one.
+
+    return_url: where the payer comes back to after confirming; empty: nobody is present.
+    """
 
     request_id: str
     fingerprint: bytes
     invoice_id: InvoiceId
     payment_method_id: str
+    return_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

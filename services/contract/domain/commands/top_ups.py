@@ -58,12 +58,16 @@ class CancelTopUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayTopUp:
-    """payment_method_id: the provider's; empty: the customer's saved one."""
+    """payment_method_id: the provider's; empty: the customer's saved one.
+
+    return_url: where the payer comes back to after confirming; empty: nobody is present.
+    """
 
     request_id: str
     fingerprint: bytes
     top_up_id: TopUpId
     payment_method_id: str
+    return_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
