@@ -434,6 +434,13 @@ class SelfServiceServicer(self_service_pb2_grpc.SelfServiceServicer):
     def __init__(self, operations: Operations) -> None:
         self._do = operations
 
+    async def ListTopUpOffers(
+        self, request: own.ListTopUpOffersRequest, context: Context
+    ) -> own.ListTopUpOffersResponse:
+        customer = self_service.offers_from_wire(request)
+        offers = await self._do.top_ups.offers(customer)
+        return self_service.offers_to_wire(offers)
+
     async def BuyTopUp(self, request: own.BuyTopUpRequest, context: Context) -> own.BuyTopUpResponse:
         command = self_service.buy_from_wire(request)
         ordered = await self._do.top_ups.buy(command)

@@ -201,6 +201,11 @@ def refuse_over(contract: Contract, *, at: datetime) -> None:
         raise ContractEnded(contract_id=contract.contract_id, end_time=contract.end_time.isoformat())
 
 
+def is_in_force(contract: Contract, *, at: datetime) -> bool:
+    """Return whether something can be bought on a contract at `at`."""
+    return contract.start_time <= at and not contract.is_over(at)
+
+
 def refuse_not_in_force(contract: Contract, *, at: datetime) -> None:
     """Raise ContractNotStarted or ContractEnded unless the contract is in force at `at`."""
     refuse_over(contract, at=at)

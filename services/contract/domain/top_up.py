@@ -106,6 +106,24 @@ class TopUpTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TopUpPack:
+    """Terms that the Catalog offers to everybody, under a name."""
+
+    top_up_pack_id: TopUpPackId
+    name: str
+    terms: TopUpTerms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopUpOffer:
+    """A pack that can be bought on a contract."""
+
+    contract_id: ContractId
+    contract_name: str
+    pack: TopUpPack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TopUp:
     """A purchase of credits.
 

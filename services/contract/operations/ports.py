@@ -27,7 +27,7 @@ from services.contract.domain.offer import CatalogQuery, Offer
 from services.contract.domain.overage import CardMoney
 from services.contract.domain.payment_setups import PaymentSetup, ProviderSetup
 from services.contract.domain.payments import Payable, PaymentMethod, ProviderPayment, Refusal
-from services.contract.domain.top_up import TopUpTerms
+from services.contract.domain.top_up import TopUpPack, TopUpTerms
 from services.contract.domain.usage.progress import UsageAnswer, UsageProgress
 
 
@@ -46,6 +46,10 @@ class Catalog(Protocol):
 
     async def card_money(self, rate_card_id: RateCardId) -> CardMoney:
         """Read the currency of a card and what credits are worth in it, which never change. Raises RateCardNotFound."""
+        ...
+
+    async def packs(self) -> Sequence[TopUpPack]:
+        """Read all packs, in order of creation."""
         ...
 
     async def pack_terms(self, top_up_pack_id: TopUpPackId) -> TopUpTerms:

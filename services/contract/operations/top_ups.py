@@ -14,7 +14,7 @@ from services.contract.domain.commands.top_ups import (
     ResolveTopUpPayment,
     TopUpAndInvoice,
 )
-from services.contract.domain.contract import Contract, refuse_not_in_force
+from services.contract.domain.contract import Contract, is_in_force, refuse_not_in_force
 from services.contract.domain.events import events_of_top_up
 from services.contract.domain.ids import ContractId, RateCardId, TopUpId, TopUpPackId
 from services.contract.domain.notices import top_up_paid
@@ -25,6 +25,7 @@ from services.contract.domain.top_up import (
     PaymentOutcome,
     PaymentReport,
     TopUp,
+    TopUpOffer,
     TopUpStatus,
     TopUpTerms,
     cancelled,
@@ -48,6 +49,7 @@ from services.contract.operations.ports import Catalog, Relay
 from services.contract.store import PostgresStore, Transaction
 
 EXPIRED_PER_READ_MAX = 200
+OFFERS_MAX = 500
 
 
 class TopUps:
@@ -158,6 +160,31 @@ class TopUps:
             refuse_nothing_due(invoice.total)
             await self._payments.insert(tx, top_up, invoice.total)
         return TopUpAndInvoice(top_up=top_up, invoice=invoice)
+
+    async def offers(self, customer: str) -> Sequence[TopUpOffer]:
+        """Return what `buy` sells now, by contract and pack, at most OFFERS_MAX.
+
+        Raises CustomerNotFound, PeerUnavailable.
+        """
+        at = self._clock.now()
+        async with self._store.transaction() as tx:
+            customer_id = (await tx.customers.find(customer)).customer_id
+            known = await tx.contracts.listed(customer_id, Page(OFFERS_MAX, None, newest_first=True))
+        contracts = [one for one in known if is_in_force(one, at=at)]
+        if not contracts:
+            return []
+        packs = await self._catalog.packs()
+        cards = {one.rate_card_id for one in contracts}
+        currencies = {one: (await self._catalog.card_money(one)).currency_code for one in sorted(cards)}
+        takes_money = self._payments.gate is PaymentGate.STRIPE
+        offers = [
+            TopUpOffer(contract_id=contract.contract_id, contract_name=contract.name, pack=pack)
+            for contract in contracts
+            for pack in packs
+            if pack.terms.price.currency_code == currencies[contract.rate_card_id]
+            and (pack.terms.price or not takes_money)
+        ]
+        return offers[:OFFERS_MAX]
 
     async def buy(self, command: OrderTopUp) -> TopUpAndInvoice:
         """Order credits for the customer who calls, through the payment provider if there is one. Raises as `order`."""

@@ -2,7 +2,7 @@
 """The Catalog, read when something is written."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -24,7 +24,7 @@ from services.contract.domain.errors.catalog import (
 from services.contract.domain.ids import CreditTypeId, ProductId, RateCardId, TopUpPackId
 from services.contract.domain.offer import NO_MONEY, CatalogQuery, Offer, OfferedProduct, ProductType
 from services.contract.domain.overage import CardMoney
-from services.contract.domain.top_up import TopUpTerms
+from services.contract.domain.top_up import TopUpPack, TopUpTerms
 from services.contract.peers.calls import calling, instant, some_at_once
 
 PAGE_SIZE = 500
@@ -94,6 +94,22 @@ class CatalogPeer:
             if not page_token:
                 break
         return {frequency: tuple(rates) for frequency, rates in found.items()}
+
+    async def packs(self) -> Sequence[TopUpPack]:
+        """Read all packs, in order of creation."""
+        found: list[TopUpPack] = []
+        page_token = ""
+        for _ in range(PAGES_MAX):
+            request = catalog_pb2.ListTopUpPacksRequest(page_size=PAGE_SIZE, page_token=page_token)
+            async with calling("catalog"):
+                page = await self._stub.ListTopUpPacks(request)
+            for pack in page.top_up_packs:
+                pack_id = TopUpPackId(pack.top_up_pack_id)
+                found.append(TopUpPack(top_up_pack_id=pack_id, name=pack.name, terms=_terms_from_wire(pack)))
+            page_token = page.next_page_token
+            if not page_token:
+                break
+        return found
 
     async def pack_terms(self, top_up_pack_id: TopUpPackId) -> TopUpTerms:
         """Read the credits and the price of a pack. Raises TopUpPackNotFound."""

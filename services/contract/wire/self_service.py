@@ -1,14 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """Self-service on the wire: each request is one of ContractService with the vendor's fields fixed."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from meshkit.rpc.fields import Fields, span
 from meshkit.rpc.fingerprint import fingerprint
 from purser.contract.v1 import contract_pb2 as pb
 from purser.contract.v1 import self_service_pb2 as own
 from services.contract.domain.commands.seats import ChangeSeats, SeatPreview, SeatRequest, SeatsMoved
 from services.contract.domain.commands.top_ups import OrderTopUp, TopUpAndInvoice
+from services.contract.domain.top_up import TopUpOffer
 from services.contract.wire import seats, top_ups
+from services.contract.wire.values import money_to_wire
+
+
+def offers_from_wire(request: own.ListTopUpOffersRequest) -> str:
+    fields = Fields()
+    customer = fields.text("customer", request.customer)
+    fields.check()
+    return customer
+
+
+def offers_to_wire(offers: Sequence[TopUpOffer]) -> own.ListTopUpOffersResponse:
+    return own.ListTopUpOffersResponse(offers=[_offer_to_wire(one) for one in offers])
+
+
+def _offer_to_wire(offer: TopUpOffer) -> own.TopUpOffer:
+    terms = offer.pack.terms
+    return own.TopUpOffer(
+        contract_id=offer.contract_id,
+        contract_name=offer.contract_name,
+        top_up_pack_id=offer.pack.top_up_pack_id,
+        name=offer.pack.name,
+        credit_type_id=terms.credit_type_id,
+        amount_micros=terms.amount.micros,
+        price=money_to_wire(terms.price),
+        lifetime=None if terms.lifetime is None else span(terms.lifetime),
+    )
 
 
 def buy_from_wire(request: own.BuyTopUpRequest) -> OrderTopUp:

@@ -23,18 +23,21 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from purser.access.v1 import access_pb2 as purser_dot_access_dot_v1_dot_access__pb2
 from purser.contract.v1 import contract_pb2 as purser_dot_contract_dot_v1_dot_contract__pb2
 from purser.type.v1 import money_pb2 as purser_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%purser/contract/v1/self_service.proto\x12\x12purser.contract.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1dpurser/access/v1/access.proto\x1a!purser/contract/v1/contract.proto\x1a\x1apurser/type/v1/money.proto\"d\n\x0f\x42uyTopUpRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63ontract_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0etop_up_pack_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\"k\n\x10\x42uyTopUpResponse\x12)\n\x06top_up\x18\x01 \x01(\x0b\x32\x19.purser.contract.v1.TopUp\x12,\n\x07invoice\x18\x02 \x01(\x0b\x32\x1b.purser.contract.v1.Invoice\"\xe3\x01\n\x12\x41\x64justSeatsRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63ontract_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x0fsubscription_id\x18\x03 \x01(\t\x12\x16\n\x0equantity_delta\x18\x04 \x01(\x03\x12\x17\n\x0f\x61ssign_seat_ids\x18\x05 \x03(\t\x12\x19\n\x11unassign_seat_ids\x18\x06 \x03(\t\x12\x33\n\ttransfers\x18\x07 \x03(\x0b\x32 .purser.contract.v1.SeatTransfer\"\xb0\x01\n\x13\x41\x64justSeatsResponse\x12\x33\n\x0bseat_change\x18\x01 \x01(\x0b\x32\x1e.purser.contract.v1.SeatChange\x12\x36\n\x0csubscription\x18\x02 \x01(\x0b\x32 .purser.contract.v1.Subscription\x12,\n\x07invoice\x18\x03 \x01(\x0b\x32\x1b.purser.contract.v1.Invoice\"m\n\x19PreviewAdjustSeatsRequest\x12\x19\n\x0b\x63ontract_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x0fsubscription_id\x18\x02 \x01(\t\x12\x1c\n\x0equantity_delta\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x02\"\xc2\x01\n\x1aPreviewAdjustSeatsResponse\x12\x16\n\x0equantity_after\x18\x01 \x01(\x03\x12.\n\x05lines\x18\x02 \x03(\x0b\x32\x1f.purser.contract.v1.InvoiceLine\x12$\n\x05total\x18\x03 \x01(\x0b\x32\x15.purser.type.v1.Money\x12\x36\n\x07\x63redits\x18\x04 \x03(\x0b\x32%.purser.contract.v1.SeatChangeCredits2\xd4\x02\n\x0bSelfService\x12^\n\x08\x42uyTopUp\x12#.purser.contract.v1.BuyTopUpRequest\x1a$.purser.contract.v1.BuyTopUpResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x12g\n\x0b\x41\x64justSeats\x12&.purser.contract.v1.AdjustSeatsRequest\x1a\'.purser.contract.v1.AdjustSeatsResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x12|\n\x12PreviewAdjustSeats\x12-.purser.contract.v1.PreviewAdjustSeatsRequest\x1a..purser.contract.v1.PreviewAdjustSeatsResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%purser/contract/v1/self_service.proto\x12\x12purser.contract.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1dpurser/access/v1/access.proto\x1a!purser/contract/v1/contract.proto\x1a\x1apurser/type/v1/money.proto\"0\n\x16ListTopUpOffersRequest\x12\x16\n\x08\x63ustomer\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"I\n\x17ListTopUpOffersResponse\x12.\n\x06offers\x18\x01 \x03(\x0b\x32\x1e.purser.contract.v1.TopUpOffer\"\xe0\x01\n\nTopUpOffer\x12\x13\n\x0b\x63ontract_id\x18\x01 \x01(\t\x12\x15\n\rcontract_name\x18\x02 \x01(\t\x12\x16\n\x0etop_up_pack_id\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x16\n\x0e\x63redit_type_id\x18\x05 \x01(\t\x12\x15\n\ramount_micros\x18\x06 \x01(\x03\x12$\n\x05price\x18\x07 \x01(\x0b\x32\x15.purser.type.v1.Money\x12+\n\x08lifetime\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\"d\n\x0f\x42uyTopUpRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63ontract_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0etop_up_pack_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\"k\n\x10\x42uyTopUpResponse\x12)\n\x06top_up\x18\x01 \x01(\x0b\x32\x19.purser.contract.v1.TopUp\x12,\n\x07invoice\x18\x02 \x01(\x0b\x32\x1b.purser.contract.v1.Invoice\"\xe3\x01\n\x12\x41\x64justSeatsRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63ontract_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x0fsubscription_id\x18\x03 \x01(\t\x12\x16\n\x0equantity_delta\x18\x04 \x01(\x03\x12\x17\n\x0f\x61ssign_seat_ids\x18\x05 \x03(\t\x12\x19\n\x11unassign_seat_ids\x18\x06 \x03(\t\x12\x33\n\ttransfers\x18\x07 \x03(\x0b\x32 .purser.contract.v1.SeatTransfer\"\xb0\x01\n\x13\x41\x64justSeatsResponse\x12\x33\n\x0bseat_change\x18\x01 \x01(\x0b\x32\x1e.purser.contract.v1.SeatChange\x12\x36\n\x0csubscription\x18\x02 \x01(\x0b\x32 .purser.contract.v1.Subscription\x12,\n\x07invoice\x18\x03 \x01(\x0b\x32\x1b.purser.contract.v1.Invoice\"m\n\x19PreviewAdjustSeatsRequest\x12\x19\n\x0b\x63ontract_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x0fsubscription_id\x18\x02 \x01(\t\x12\x1c\n\x0equantity_delta\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x02\"\xc2\x01\n\x1aPreviewAdjustSeatsResponse\x12\x16\n\x0equantity_after\x18\x01 \x01(\x03\x12.\n\x05lines\x18\x02 \x03(\x0b\x32\x1f.purser.contract.v1.InvoiceLine\x12$\n\x05total\x18\x03 \x01(\x0b\x32\x15.purser.type.v1.Money\x12\x36\n\x07\x63redits\x18\x04 \x03(\x0b\x32%.purser.contract.v1.SeatChangeCredits2\xc9\x03\n\x0bSelfService\x12s\n\x0fListTopUpOffers\x12*.purser.contract.v1.ListTopUpOffersRequest\x1a+.purser.contract.v1.ListTopUpOffersResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x12^\n\x08\x42uyTopUp\x12#.purser.contract.v1.BuyTopUpRequest\x1a$.purser.contract.v1.BuyTopUpResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x12g\n\x0b\x41\x64justSeats\x12&.purser.contract.v1.AdjustSeatsRequest\x1a\'.purser.contract.v1.AdjustSeatsResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x12|\n\x12PreviewAdjustSeats\x12-.purser.contract.v1.PreviewAdjustSeatsRequest\x1a..purser.contract.v1.PreviewAdjustSeatsResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'purser.contract.v1.self_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_LISTTOPUPOFFERSREQUEST'].fields_by_name['customer']._loaded_options = None
+  _globals['_LISTTOPUPOFFERSREQUEST'].fields_by_name['customer']._serialized_options = b'\342A\001\002'
   _globals['_BUYTOPUPREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_BUYTOPUPREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002'
   _globals['_BUYTOPUPREQUEST'].fields_by_name['contract_id']._loaded_options = None
@@ -49,24 +52,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PREVIEWADJUSTSEATSREQUEST'].fields_by_name['contract_id']._serialized_options = b'\342A\001\002'
   _globals['_PREVIEWADJUSTSEATSREQUEST'].fields_by_name['quantity_delta']._loaded_options = None
   _globals['_PREVIEWADJUSTSEATSREQUEST'].fields_by_name['quantity_delta']._serialized_options = b'\342A\001\002'
+  _globals['_SELFSERVICE'].methods_by_name['ListTopUpOffers']._loaded_options = None
+  _globals['_SELFSERVICE'].methods_by_name['ListTopUpOffers']._serialized_options = b'\212\265\030\003\n\001\007'
   _globals['_SELFSERVICE'].methods_by_name['BuyTopUp']._loaded_options = None
   _globals['_SELFSERVICE'].methods_by_name['BuyTopUp']._serialized_options = b'\212\265\030\003\n\001\007'
   _globals['_SELFSERVICE'].methods_by_name['AdjustSeats']._loaded_options = None
   _globals['_SELFSERVICE'].methods_by_name['AdjustSeats']._serialized_options = b'\212\265\030\003\n\001\007'
   _globals['_SELFSERVICE'].methods_by_name['PreviewAdjustSeats']._loaded_options = None
   _globals['_SELFSERVICE'].methods_by_name['PreviewAdjustSeats']._serialized_options = b'\212\265\030\003\n\001\007'
-  _globals['_BUYTOPUPREQUEST']._serialized_start=188
-  _globals['_BUYTOPUPREQUEST']._serialized_end=288
-  _globals['_BUYTOPUPRESPONSE']._serialized_start=290
-  _globals['_BUYTOPUPRESPONSE']._serialized_end=397
-  _globals['_ADJUSTSEATSREQUEST']._serialized_start=400
-  _globals['_ADJUSTSEATSREQUEST']._serialized_end=627
-  _globals['_ADJUSTSEATSRESPONSE']._serialized_start=630
-  _globals['_ADJUSTSEATSRESPONSE']._serialized_end=806
-  _globals['_PREVIEWADJUSTSEATSREQUEST']._serialized_start=808
-  _globals['_PREVIEWADJUSTSEATSREQUEST']._serialized_end=917
-  _globals['_PREVIEWADJUSTSEATSRESPONSE']._serialized_start=920
-  _globals['_PREVIEWADJUSTSEATSRESPONSE']._serialized_end=1114
-  _globals['_SELFSERVICE']._serialized_start=1117
-  _globals['_SELFSERVICE']._serialized_end=1457
+  _globals['_LISTTOPUPOFFERSREQUEST']._serialized_start=220
+  _globals['_LISTTOPUPOFFERSREQUEST']._serialized_end=268
+  _globals['_LISTTOPUPOFFERSRESPONSE']._serialized_start=270
+  _globals['_LISTTOPUPOFFERSRESPONSE']._serialized_end=343
+  _globals['_TOPUPOFFER']._serialized_start=346
+  _globals['_TOPUPOFFER']._serialized_end=570
+  _globals['_BUYTOPUPREQUEST']._serialized_start=572
+  _globals['_BUYTOPUPREQUEST']._serialized_end=672
+  _globals['_BUYTOPUPRESPONSE']._serialized_start=674
+  _globals['_BUYTOPUPRESPONSE']._serialized_end=781
+  _globals['_ADJUSTSEATSREQUEST']._serialized_start=784
+  _globals['_ADJUSTSEATSREQUEST']._serialized_end=1011
+  _globals['_ADJUSTSEATSRESPONSE']._serialized_start=1014
+  _globals['_ADJUSTSEATSRESPONSE']._serialized_end=1190
+  _globals['_PREVIEWADJUSTSEATSREQUEST']._serialized_start=1192
+  _globals['_PREVIEWADJUSTSEATSREQUEST']._serialized_end=1301
+  _globals['_PREVIEWADJUSTSEATSRESPONSE']._serialized_start=1304
+  _globals['_PREVIEWADJUSTSEATSRESPONSE']._serialized_end=1498
+  _globals['_SELFSERVICE']._serialized_start=1501
+  _globals['_SELFSERVICE']._serialized_end=1958
 # @@protoc_insertion_point(module_scope)

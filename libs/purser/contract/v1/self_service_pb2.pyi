@@ -1,4 +1,7 @@
+import datetime
+
 from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
 from purser.access.v1 import access_pb2 as _access_pb2
 from purser.contract.v1 import contract_pb2 as _contract_pb2
 from purser.type.v1 import money_pb2 as _money_pb2
@@ -9,6 +12,38 @@ from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class ListTopUpOffersRequest(_message.Message):
+    __slots__ = ("customer",)
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    def __init__(self, customer: _Optional[str] = ...) -> None: ...
+
+class ListTopUpOffersResponse(_message.Message):
+    __slots__ = ("offers",)
+    OFFERS_FIELD_NUMBER: _ClassVar[int]
+    offers: _containers.RepeatedCompositeFieldContainer[TopUpOffer]
+    def __init__(self, offers: _Optional[_Iterable[_Union[TopUpOffer, _Mapping]]] = ...) -> None: ...
+
+class TopUpOffer(_message.Message):
+    __slots__ = ("contract_id", "contract_name", "top_up_pack_id", "name", "credit_type_id", "amount_micros", "price", "lifetime")
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_NAME_FIELD_NUMBER: _ClassVar[int]
+    TOP_UP_PACK_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    LIFETIME_FIELD_NUMBER: _ClassVar[int]
+    contract_id: str
+    contract_name: str
+    top_up_pack_id: str
+    name: str
+    credit_type_id: str
+    amount_micros: int
+    price: _money_pb2.Money
+    lifetime: _duration_pb2.Duration
+    def __init__(self, contract_id: _Optional[str] = ..., contract_name: _Optional[str] = ..., top_up_pack_id: _Optional[str] = ..., name: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., amount_micros: _Optional[int] = ..., price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., lifetime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class BuyTopUpRequest(_message.Message):
     __slots__ = ("request_id", "contract_id", "top_up_pack_id")

@@ -37,6 +37,11 @@ class SelfServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.ListTopUpOffers = channel.unary_unary(
+                '/purser.contract.v1.SelfService/ListTopUpOffers',
+                request_serializer=purser_dot_contract_dot_v1_dot_self__service__pb2.ListTopUpOffersRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_self__service__pb2.ListTopUpOffersResponse.FromString,
+                _registered_method=True)
         self.BuyTopUp = channel.unary_unary(
                 '/purser.contract.v1.SelfService/BuyTopUp',
                 request_serializer=purser_dot_contract_dot_v1_dot_self__service__pb2.BuyTopUpRequest.SerializeToString,
@@ -59,6 +64,14 @@ class SelfServiceServicer:
     as prices, payment gates and dates in the past. A contract of another customer is answered as if it did not exist. What
     a customer may read is served by ContractService and by the Ledger, to the same token.
     """
+
+    def ListTopUpOffers(self, request, context):
+        """Lists what BuyTopUp sells now: for each contract in force the packs in its currency, the newest contract first, packs in
+        order of creation; at most 500. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND); PEER_UNAVAILABLE (UNAVAILABLE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def BuyTopUp(self, request, context):
         """Orders a pack at its price. Its credits are granted once it is paid: through Stripe, if the vendor has set that up
@@ -92,6 +105,11 @@ class SelfServiceServicer:
 
 def add_SelfServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'ListTopUpOffers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTopUpOffers,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_self__service__pb2.ListTopUpOffersRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_self__service__pb2.ListTopUpOffersResponse.SerializeToString,
+            ),
             'BuyTopUp': grpc.unary_unary_rpc_method_handler(
                     servicer.BuyTopUp,
                     request_deserializer=purser_dot_contract_dot_v1_dot_self__service__pb2.BuyTopUpRequest.FromString,
@@ -120,6 +138,33 @@ class SelfService:
     as prices, payment gates and dates in the past. A contract of another customer is answered as if it did not exist. What
     a customer may read is served by ContractService and by the Ledger, to the same token.
     """
+
+    @staticmethod
+    def ListTopUpOffers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.SelfService/ListTopUpOffers',
+            purser_dot_contract_dot_v1_dot_self__service__pb2.ListTopUpOffersRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_self__service__pb2.ListTopUpOffersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def BuyTopUp(request,

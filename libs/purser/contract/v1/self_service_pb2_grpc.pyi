@@ -36,6 +36,10 @@ class SelfServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> SelfServiceAsyncStub: ...
+    ListTopUpOffers: _grpc.UnaryUnaryMultiCallable[_self_service_pb2.ListTopUpOffersRequest, _self_service_pb2.ListTopUpOffersResponse]
+    """Lists what BuyTopUp sells now: for each contract in force the packs in its currency, the newest contract first, packs in
+    order of creation; at most 500. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND); PEER_UNAVAILABLE (UNAVAILABLE).
+    """
     BuyTopUp: _grpc.UnaryUnaryMultiCallable[_self_service_pb2.BuyTopUpRequest, _self_service_pb2.BuyTopUpResponse]
     """Orders a pack at its price. Its credits are granted once it is paid: through Stripe, if the vendor has set that up
     (PaymentService.GetTopUpPayment then has what the browser needs), otherwise as the vendor reports. Idempotent by
@@ -62,6 +66,10 @@ class SelfServiceAsyncStub(SelfServiceStub):
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    ListTopUpOffers: _aio.UnaryUnaryMultiCallable[_self_service_pb2.ListTopUpOffersRequest, _self_service_pb2.ListTopUpOffersResponse]  # type: ignore[assignment]
+    """Lists what BuyTopUp sells now: for each contract in force the packs in its currency, the newest contract first, packs in
+    order of creation; at most 500. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND); PEER_UNAVAILABLE (UNAVAILABLE).
+    """
     BuyTopUp: _aio.UnaryUnaryMultiCallable[_self_service_pb2.BuyTopUpRequest, _self_service_pb2.BuyTopUpResponse]  # type: ignore[assignment]
     """Orders a pack at its price. Its credits are granted once it is paid: through Stripe, if the vendor has set that up
     (PaymentService.GetTopUpPayment then has what the browser needs), otherwise as the vendor reports. Idempotent by
@@ -85,6 +93,16 @@ class SelfServiceServicer(metaclass=_abc_1.ABCMeta):
     as prices, payment gates and dates in the past. A contract of another customer is answered as if it did not exist. What
     a customer may read is served by ContractService and by the Ledger, to the same token.
     """
+
+    @_abc_1.abstractmethod
+    def ListTopUpOffers(
+        self,
+        request: _self_service_pb2.ListTopUpOffersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_self_service_pb2.ListTopUpOffersResponse, _abc.Awaitable[_self_service_pb2.ListTopUpOffersResponse]]:
+        """Lists what BuyTopUp sells now: for each contract in force the packs in its currency, the newest contract first, packs in
+        order of creation; at most 500. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND); PEER_UNAVAILABLE (UNAVAILABLE).
+        """
 
     @_abc_1.abstractmethod
     def BuyTopUp(
