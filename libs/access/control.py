@@ -3,7 +3,7 @@
 
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from grpc.aio import ServicerContext
@@ -28,6 +28,17 @@ INSECURE = Caller("insecure", roles=ROLES - {"customer"})
 log = structlog.get_logger(__name__)
 
 
+class TokenSettings(Protocol):
+    """Where the keys of tokens are, and which tokens are accepted: of services and of fronts alike."""
+
+    @property
+    def jwks(self) -> str: ...
+    @property
+    def token_issuer(self) -> str: ...
+    @property
+    def token_audience(self) -> str: ...
+
+
 @asynccontextmanager
 async def open_access(settings: MeshSettings, *, wall: Clock) -> AsyncIterator["AccessControl | OpenAccess"]:
     """Control access as the settings say, until the block ends. Keys of tokens are read again while it runs."""
@@ -37,6 +48,13 @@ async def open_access(settings: MeshSettings, *, wall: Clock) -> AsyncIterator["
         )
         yield OpenAccess()
         return
+    async with open_tokens(settings, wall=wall) as tokens:
+        yield AccessControl(tokens, trust_domain=settings.trust_domain)
+
+
+@asynccontextmanager
+async def open_tokens(settings: TokenSettings, *, wall: Clock) -> AsyncIterator[TokenVerifier]:
+    """Verify tokens as the settings say, until the block ends. Their keys are read again while it runs."""
     keys = SigningKeys(settings.jwks)
     try:
         await keys.refresh()
@@ -47,10 +65,7 @@ async def open_access(settings: MeshSettings, *, wall: Clock) -> AsyncIterator["
     refresh = PeriodicTask("token_keys", keys.refresh, keys.every_seconds)
     refresh.start()
     try:
-        yield AccessControl(
-            TokenVerifier(keys, issuer=settings.token_issuer, audience=settings.token_audience, wall=wall),
-            trust_domain=settings.trust_domain,
-        )
+        yield TokenVerifier(keys, issuer=settings.token_issuer, audience=settings.token_audience, wall=wall)
     finally:
         await refresh.stop()
 

@@ -6,6 +6,8 @@ CPU and the look 0.4.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import jwt
@@ -62,6 +64,15 @@ class TokenKeysUnavailable(Unavailable):
         super().__init__("the keys that tokens are verified with are unavailable; retry")
 
 
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """A token whose signature is right. claims: as signed, of which only `caller`'s are checked further."""
+
+    caller: Caller
+    expire_time: datetime
+    claims: Mapping[str, Any]
+
+
 class TokenVerifier:
     """Verifies tokens of one issuer for one audience. wall: the clock that expiry is compared with."""
 
@@ -86,6 +97,10 @@ class TokenVerifier:
 
     async def verify(self, token: str) -> Caller:
         """Return the caller. Raises TokenInvalid, TokenExpired, TokenKeysUnavailable."""
+        return (await self.examine(token)).caller
+
+    async def examine(self, token: str) -> VerifiedToken:
+        """Return everything that the token says. Raises TokenInvalid, TokenExpired, TokenKeysUnavailable."""
         if len(token) > TOKEN_CHARACTERS_MAX:
             raise TokenInvalid(f"it has more than {TOKEN_CHARACTERS_MAX} characters")
         key = await self._key_of(token)
@@ -100,7 +115,7 @@ class TokenVerifier:
         while len(self._verified) >= REMEMBERED_MAX:
             del self._verified[next(iter(self._verified))]
         self._verified[token] = caller, expire_seconds + LEEWAY_SECONDS
-        return caller
+        return VerifiedToken(caller, datetime.fromtimestamp(expire_seconds, UTC), claims)
 
     async def _key_of(self, token: str) -> jwt.PyJWK:
         try:

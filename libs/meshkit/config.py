@@ -17,16 +17,56 @@ ADDRESS_SUFFIX: Final = "_address"
 IDENTITY_FIELDS: Final = ("certificate_file", "key_file", "ca_file", "jwks")
 
 
-class DatabaseSettings(BaseSettings):
-    """The settings that `migrate` reads; a service that serves reads more."""
+class ProcessSettings(BaseSettings):
+    """The settings of every process."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    log_json: bool = Field(False, description="write log events as JSON lines")
+
+
+class FrontSettings(ProcessSettings):
+    """Settings of a process without a database, which calls services with the tokens of those who call it.
+
+    A subclass has a field NAME_address (host:port where callers are served) for each service NAME.
+    """
+
+    insecure: bool = Field(
+        False,
+        validation_alias=AliasChoices("insecure", "PURSER_INSECURE"),
+        description="call services in plaintext",
+    )
+    listen: str = Field(description="host:port to serve HTTP on; port 0 is any free port")
+    ca_file: str = Field(
+        "", validate_default=True, description="certificates of the authority of all services, PEM"
+    )
+    jwks: str = Field(description="keys of bearer tokens: path or https URL of a JWKS")
+    token_issuer: str = Field("purser", description="the claim iss of bearer tokens")
+    token_audience: str = Field("purser", description="the claim aud of bearer tokens")
+
+    @field_validator("ca_file")
+    @classmethod
+    def _needed_for_tls(cls, value: str, info: ValidationInfo) -> str:
+        return _unless_insecure(value, info)
+
+    @field_validator("jwks")
+    @classmethod
+    def _encrypted(cls, jwks: str) -> str:
+        return _path_or_https(jwks)
+
+    @property
+    def service_addresses(self) -> Mapping[str, str]:
+        """Each service's name and its host:port, in the order of the fields."""
+        return _addresses(self)
+
+
+class DatabaseSettings(ProcessSettings):
+    """The settings that `migrate` reads; a service that serves reads more."""
 
     database_url: str = Field(description="postgresql://user:password@host:port/database")
     migration_database_url: str = Field(
         "", description="the same with the role that owns the schema, for migrate; empty: one role does both"
     )
-    log_json: bool = Field(False, description="write log events as JSON lines")
 
 
 class MeshSettings(DatabaseSettings):
@@ -78,16 +118,12 @@ class MeshSettings(DatabaseSettings):
     @field_validator(*IDENTITY_FIELDS)
     @classmethod
     def _needed_for_identities(cls, value: str, info: ValidationInfo) -> str:
-        if not value and not info.data.get("insecure"):
-            raise PydanticCustomError("missing", "is not set")
-        return value
+        return _unless_insecure(value, info)
 
     @field_validator("jwks")
     @classmethod
     def _encrypted(cls, jwks: str) -> str:
-        if "://" in jwks and not jwks.startswith("https://"):
-            raise PydanticCustomError("jwks", "must be a path or an https URL")
-        return jwks
+        return _path_or_https(jwks)
 
     @field_validator("tls_key_file")
     @classmethod
@@ -99,11 +135,27 @@ class MeshSettings(DatabaseSettings):
     @property
     def peer_addresses(self) -> Mapping[str, str]:
         """Each peer's name and its host:port, in the order of the fields."""
-        return {
-            field.removesuffix(ADDRESS_SUFFIX): getattr(self, field)
-            for field in type(self).model_fields
-            if field.endswith(ADDRESS_SUFFIX)
-        }
+        return _addresses(self)
+
+
+def _addresses(settings: ProcessSettings) -> Mapping[str, str]:
+    return {
+        field.removesuffix(ADDRESS_SUFFIX): getattr(settings, field)
+        for field in type(settings).model_fields
+        if field.endswith(ADDRESS_SUFFIX)
+    }
+
+
+def _unless_insecure(value: str, info: ValidationInfo) -> str:
+    if not value and not info.data.get("insecure"):
+        raise PydanticCustomError("missing", "is not set")
+    return value
+
+
+def _path_or_https(jwks: str) -> str:
+    if "://" in jwks and not jwks.startswith("https://"):
+        raise PydanticCustomError("jwks", "must be a path or an https URL")
+    return jwks
 
 
 def _is_loopback(address: str) -> bool:
@@ -114,7 +166,7 @@ def _is_loopback(address: str) -> bool:
         return host == "localhost"
 
 
-S = TypeVar("S", bound=DatabaseSettings)
+S = TypeVar("S", bound=ProcessSettings)
 
 
 def migration_settings(settings: type[MeshSettings]) -> type[DatabaseSettings]:
@@ -137,7 +189,7 @@ def load(settings: type[S]) -> S:
         _exit_with_problems(settings, error)
 
 
-def _exit_with_problems(settings: type[DatabaseSettings], error: ValidationError) -> NoReturn:
+def _exit_with_problems(settings: type[ProcessSettings], error: ValidationError) -> NoReturn:
     prefix = str(settings.model_config.get("env_prefix", ""))
     for problem in error.errors(include_input=False, include_url=False, include_context=False):
         field = str(problem["loc"][0]) if problem["loc"] else ""

@@ -19,6 +19,7 @@ class HttpServer:
     """Serves `app` at host:port in the running event loop. name: what cannot listen, for PortTaken.
 
     idle_seconds: after so long a connection without requests is closed; a client that reuses it just then fails.
+    port: where it listens, once it is started.
     """
 
     def __init__(
@@ -30,11 +31,13 @@ class HttpServer:
         self._idle_seconds = idle_seconds
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
+        self.port = 0
 
     async def start(self) -> None:
         """Start to accept requests. Raises PortTaken."""
         # Bound here, because uvicorn would end the process if it cannot.
         listener = self._bound()
+        self.port = listener.getsockname()[1]
         config = uvicorn.Config(
             self._app,
             log_config=None,

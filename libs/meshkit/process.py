@@ -13,7 +13,7 @@ import typer
 import uvloop
 
 from meshkit.clock import Clock, ManualClock
-from meshkit.config import DatabaseSettings, MeshSettings, load, migration_settings
+from meshkit.config import FrontSettings, MeshSettings, ProcessSettings, load, migration_settings
 from meshkit.db import migrate as migrate_schema
 from meshkit.db import role_of
 from meshkit.errors import MeshError
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     # A process that only migrates, or only starts workers, does not import it.
     from meshkit.service import App
 
-D = TypeVar("D", bound=DatabaseSettings)
+D = TypeVar("D", bound=ProcessSettings)
+F = TypeVar("F", bound=FrontSettings)
+F_contra = TypeVar("F_contra", bound=FrontSettings, contravariant=True)
 S = TypeVar("S", bound=MeshSettings)
 S_contra = TypeVar("S_contra", bound=MeshSettings, contravariant=True)
 
@@ -65,6 +67,39 @@ def command_line(
     def migrate() -> None:
         """Migrate the schema to its newest revision, then exit."""
         migrate_service(name, settings)
+
+    return cli
+
+
+class OpenFront(Protocol[F_contra]):
+    """The open_front of a process without a database. It serves until the block ends, and yields its port."""
+
+    def __call__(self, settings: F_contra, /, *, wall: Clock) -> AbstractAsyncContextManager[int]: ...
+
+
+def front_command_line(
+    name: str, settings: type[F], open_front: OpenFront[F], *, wall: Clock, about: str
+) -> typer.Typer:
+    """Return the command line of a process without a database. about: the first line of its --help."""
+    cli = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False, help=about)
+
+    async def serve_front(loaded: F) -> None:
+        stopped = asyncio.Event()
+        on_stop_signal(stopped.set)
+        async with open_front(loaded, wall=wall) as port:
+            log.info("service_started", port=port)
+            await stopped.wait()
+            log.info("service_stopping")
+
+    @cli.callback(invoke_without_command=True)
+    def default(context: typer.Context) -> None:
+        if context.invoked_subcommand is None:
+            serve()
+
+    @cli.command()
+    def serve() -> None:
+        """Serve until SIGTERM or SIGINT (the default)."""
+        run(name, serve_front(load_and_configure(name, settings)))
 
     return cli
 

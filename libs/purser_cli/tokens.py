@@ -53,11 +53,14 @@ def issue(
     valid: timedelta,
     customer: str = "",
     customers: Sequence[str] = (),
+    locale: str = "",
+    zone: str = "",
     issuer: str = "purser",
     audience: str = "purser",
 ) -> str:
     """Return a token. customer: for the role of that name. customers: the only ones it may see; none: all.
 
+    locale, zone: what the viewer of the portal prefers, such as "de" and "Europe/Berlin"; empty: what the browser says.
     Raises SigningKeyMissing.
     """
     key_id, key = signing_key(folder)
@@ -73,6 +76,7 @@ def issue(
         claims["customer"] = customer
     if customers:
         claims["customers"] = list(customers)
+    claims |= {name: value for name, value in (("locale", locale), ("zone", zone)) if value}
     return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": key_id})
 
 
