@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from tests.architecture.source import SERVICES, Source
+from tests.architecture.source import FRONTS, SERVICES, Source
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,11 @@ CLIENT_CHANNEL = PurePosixPath("libs/purser_client/channel.py")
 CLI_USAGE = PurePosixPath("libs/purser_cli/usage.py")
 CLIENT_GATE = PurePosixPath("libs/purser_client/gate.py")
 CLIENT_MESHKIT = ("meshkit.clock", "meshkit.errors", "meshkit.ids", "meshkit.quantity")
+FRONT_LIBRARIES = (
+    *("babel", "google", "grpc", "jinja2", "markupsafe", "pydantic", "pydantic_core", "pydantic_settings"),
+    *("starlette", "structlog"),
+)
+NOT_FOR_FRONTS = ("meshkit.db", "meshkit.outbox", "meshkit.migrations", "meshkit.requests", "meshkit.service")
 LEDGER_CONNECTION = PurePosixPath("services/ledger/store/connection.py")
 NO_AMOUNT = re.compile(r"jitter|.*_seconds(_max|_min)?")
 
@@ -170,12 +175,12 @@ def services_do_not_import_each_other(source: Source) -> Iterator[str]:
     if not source.service:
         return
     yield from _forbid_imports(
-        source, *(f"services.{other}" for other in SERVICES if other != source.service)
+        source, *(f"services.{other}" for other in (*SERVICES, *FRONTS) if other != source.service)
     )
 
 
 def services_meet_in_peers_only(source: Source) -> Iterator[str]:
-    if not source.service or source.layer == "peers":
+    if source.service not in SERVICES or source.layer == "peers":
         return
     yield from _forbid_imports(source, *(f"purser.{other}" for other in SERVICES if other != source.service))
 
@@ -216,6 +221,17 @@ def the_command_line_is_a_client_like_any_other(source: Source) -> Iterator[str]
     )
     for module, line in source.imports():
         if not _inside(module, *allowed) and module.partition(".")[0] not in sys.stdlib_module_names:
+            yield f"{line} imports {module}"
+
+
+def fronts_are_clients_like_any_other(source: Source) -> Iterator[str]:
+    if source.service not in FRONTS:
+        return
+    allowed = ("purser", "meshkit", "access", f"services.{source.service}", *FRONT_LIBRARIES)
+    for module, line in source.imports():
+        if not _inside(module, *allowed) and module.partition(".")[0] not in sys.stdlib_module_names:
+            yield f"{line} imports {module}"
+        if _inside(module, *NOT_FOR_FRONTS):
             yield f"{line} imports {module}"
 
 
@@ -360,6 +376,12 @@ RULES = (
         the_command_line_is_a_client_like_any_other,
         "libs/purser_cli/lines.py",
         "from services.ledger.domain.usage.event import EventStatus",
+    ),
+    Rule(
+        "portal and edge import stubs, meshkit without databases, and access only",
+        fronts_are_clients_like_any_other,
+        "services/portal/customer/caps.py",
+        "from services.ledger.domain.gate.caps import Window",
     ),
     Rule(
         "libs and services import neither deploy nor tests",

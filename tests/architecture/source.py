@@ -14,6 +14,8 @@ GENERATED_FOLDERS = {
     *(".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"),
 }
 SERVICES = ("catalog", "contract", "ledger", "alert")
+# Clients of the services that people and other programs reach over HTTP.
+FRONTS = ("portal", "edge")
 
 
 @dataclass(frozen=True)

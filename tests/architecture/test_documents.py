@@ -17,8 +17,8 @@ import pytest
 from pydantic import AliasChoices
 
 from deploy.local.database import SERVICES
-from meshkit.config import IDENTITY_FIELDS, MeshSettings
-from tests.architecture.source import ROOT, files
+from meshkit.config import IDENTITY_FIELDS, FrontSettings, MeshSettings, ProcessSettings
+from tests.architecture.source import FRONTS, ROOT, files
 
 DECISION_LINES_MAX = 15
 THIS_FILE = "tests/architecture/test_documents.py"
@@ -102,16 +102,21 @@ def _cited() -> list[str]:
 
 def _settings() -> Iterator[tuple[str, str]]:
     """Every setting of every service, with its default as the table writes it."""
-    for service in SERVICES:
+    for service in (*SERVICES, *(front for front in FRONTS if (ROOT / "services" / front).is_dir())):
         config = importlib.import_module(f"services.{service}.config")
         for kind in vars(config).values():
-            if isinstance(kind, type) and issubclass(kind, MeshSettings) and kind is not MeshSettings:
+            if _is_settings(kind):
                 for name, field in kind.model_fields.items():
                     alias = field.validation_alias
                     variable = f"PURSER_{service.upper()}_{name.upper()}"
                     if isinstance(alias, AliasChoices):
                         variable = str(alias.choices[-1])
                     yield variable, "required" if name in IDENTITY_FIELDS else _written(field)
+
+
+def _is_settings(kind: object) -> bool:
+    bases = (ProcessSettings, MeshSettings, FrontSettings)
+    return isinstance(kind, type) and issubclass(kind, ProcessSettings) and kind not in bases
 
 
 def _written(field: Any) -> str:
@@ -125,11 +130,14 @@ def _written(field: Any) -> str:
 
 
 def _documented(text: str) -> dict[str, str]:
-    """The settings of a table, with their defaults; <SERVICE> stands for each service."""
+    """The settings of a table, with their defaults; <SERVICE> stands for each service, <FRONT> for portal and edge."""
     documented: dict[str, str] = {}
+    fronts = [front for front in FRONTS if (ROOT / "services" / front).is_dir()]
     for name, default, *others in SETTING.findall(text):
-        for service in SERVICES:
-            documented[name.replace("<SERVICE>", service.upper())] = default or "".join(others)
+        for front in fronts if "<FRONT>" in name else ("",):
+            for service in SERVICES:
+                written = name.replace("<SERVICE>", service.upper()).replace("<FRONT>", front.upper())
+                documented[written] = default or "".join(others)
     return documented
 
 

@@ -20,7 +20,7 @@ TOP_LEVEL = {
     "tests",
 }
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "mapper"}
-LICENSED = (".py", ".proto", ".sh")
+LICENSED = (".py", ".proto", ".sh", ".html", ".css", ".js", ".po")
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 UNOWNED_TASK = re.compile(r"\b(TODO|FIXME|XXX)\b(?!\(#\d+\))")
 # One letter of each is in brackets; otherwise this file itself would break the rule.
@@ -34,7 +34,7 @@ LETS_NO_ADDRESS_THROUGH = re.compile(r"--no-emit-[a-z-]+|--no-index")
 
 
 def _ours() -> list[PurePosixPath]:
-    return [path for path in files() if path.parts[:2] != ("libs", "purser")]
+    return [path for path in files() if path.parts[:2] != ("libs", "purser") and "vendor" not in path.parts]
 
 
 def _text(path: PurePosixPath) -> str:
