@@ -20,8 +20,8 @@ PYTHON ?=
 
 VENV := .venv
 RUN := $(VENV)/bin/python
-# Named after the lock file and the folder: only a changed lock or a moved folder installs again.
-STAMP := $(VENV)/.installed-$(shell { cat deploy/requirements.lock; pwd; } | cksum | tr ' ' '-')
+# Named after what is installed and the folder: only a change of these installs again.
+STAMP := $(VENV)/.installed-$(shell { cat deploy/requirements.lock pyproject.toml; pwd; } | cksum | tr ' ' '-')
 ifeq ($(shell test -x $(RUN) && echo runs),)
 .PHONY: $(STAMP)
 endif
@@ -73,7 +73,7 @@ lint: install ## ruff, buf lint, buf format, buf breaking against main
 types: install ## mypy --strict over libs, services, deploy and tests/types (pairs it must reject)
 	@$(RUN) -m mypy --strict $(ROOMS) tests/types
 
-protos-check: install ## fail when libs/purser is not what protoc generates from protos/
+protos-check: install ## fail when what was generated from protos/ is not up to date
 	@sh deploy/local/protos.sh check
 
 ##@ Measure
@@ -89,7 +89,7 @@ bench-picture: install ## draw the latest results into a PNG (PICTURE=tests/perf
 	@$(RUN) -m tests.perf picture $(if $(PICTURE),--into $(PICTURE))
 
 ##@ Change
-protos: install ## regenerate libs/purser from protos/
+protos: install ## regenerate libs/purser, and the help of the command line, from protos/
 	@sh deploy/local/protos.sh generate
 
 format: install ## format the code with ruff and buf

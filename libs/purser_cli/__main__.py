@@ -1,20 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m purser_cli`: the commands of all subjects."""
+"""`purser`, also `python -m purser_cli`."""
 
-import typer
+import os
+import signal
+import sys
+import uuid
+from pathlib import Path
 
 from meshkit.clock import SystemClock
-from purser_cli import certs, token, usage
+from purser_cli import app
+from purser_cli.session.surroundings import Surroundings
 
-cli = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
-    help="Purser's command line for operators.",
-)
-cli.add_typer(usage.cli, name="usage")
-cli.add_typer(token.commands(SystemClock()), name="token")
-cli.add_typer(certs.command(SystemClock()))
+
+def main() -> None:
+    """Run the command line of this process."""
+    # gRPC reports to stderr what the calls report already.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    if hasattr(signal, "SIGPIPE"):
+        # A reader that closes its pipe, such as head, ends the command without an error.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    completed = os.environ.get("COMP_WORDS", "") + os.environ.get("_TYPER_COMPLETE_ARGS", "")
+    surroundings = Surroundings(
+        variables=os.environ,
+        home=Path.home(),
+        clock=SystemClock(),
+        new_id=lambda: str(uuid.uuid4()),
+        words=sys.argv[1:] + completed.split(),
+    )
+    sys.exit(app.run(surroundings))
+
 
 if __name__ == "__main__":
-    cli()
+    main()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m purser_cli certs`: certificates of the services, for installations without an authority."""
+"""`purser certs`: certificates of the services, for installations without an authority."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m purser_cli token …`: bearer tokens, for installations without an identity provider."""
+"""`purser token …`: bearer tokens, for installations without an identity provider."""
 
 import secrets
 from datetime import timedelta

@@ -58,7 +58,10 @@ BUSINESS_NOUNS = {
 }
 # The client library runs in other people's processes, where no app or __main__ of ours builds its channel and clock.
 CLIENT_CHANNEL = PurePosixPath("libs/purser_client/channel.py")
-CLI_USAGE = PurePosixPath("libs/purser_cli/usage.py")
+CLI_CHANNELS = (
+    PurePosixPath("libs/purser_cli/session/connection.py"),
+    PurePosixPath("libs/purser_cli/importing/command.py"),
+)
 CLIENT_GATE = PurePosixPath("libs/purser_client/gate.py")
 CLIENT_MESHKIT = ("meshkit.clock", "meshkit.errors", "meshkit.ids", "meshkit.quantity")
 FRONT_LIBRARIES = (
@@ -216,6 +219,7 @@ def the_command_line_is_a_client_like_any_other(source: Source) -> Iterator[str]
         "google",
         "typer",
         "rich",
+        "yaml",
         "cryptography",
         "jwt",
     )
@@ -259,7 +263,7 @@ def only_the_service_builder_opens_engines_channels_and_servers(source: Source) 
     builders |= {"insecure_channel", "secure_channel", "start_server"}
     if source.layer != "app":
         builders |= {"open_pool"}  # the Ledger's app also opens plain asyncpg connections
-    builds = source.path in (LEDGER_CONNECTION, CLIENT_CHANNEL, CLIENT_GATE, CLI_USAGE)
+    builds = source.path in (LEDGER_CONNECTION, CLIENT_CHANNEL, CLIENT_GATE, *CLI_CHANNELS)
     if source.path.parts[:2] == ("libs", "meshkit") or builds:
         return
     for name, line in source.calls():
@@ -374,7 +378,7 @@ RULES = (
     Rule(
         "the command line imports stubs and meshkit only",
         the_command_line_is_a_client_like_any_other,
-        "libs/purser_cli/lines.py",
+        "libs/purser_cli/importing/lines.py",
         "from services.ledger.domain.usage.event import EventStatus",
     ),
     Rule(

@@ -7,7 +7,7 @@ Whoever adds such an rpc, or a kind of notice, adds a call here.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -48,6 +48,7 @@ class Recording:
 
 
 Ask = Callable[..., Awaitable[Json]]
+Asking = Callable[[str, str, Recording], AbstractAsyncContextManager[Ask]]
 
 
 @asynccontextmanager
@@ -66,8 +67,8 @@ async def asking(service: str, address: str, recording: Recording) -> AsyncItera
         yield ask
 
 
-async def record(databases: Databases) -> Mapping[str, Recording]:
-    """Run the four services one after the other, and call every write of each."""
+async def record(databases: Databases, *, asking: Asking = asking) -> Mapping[str, Recording]:
+    """Run the four services one after the other, and call every write of each. asking: how calls are made."""
     recordings = {service: Recording() for service in ("catalog", "contract", "ledger", "alert")}
     answers: dict[str, Callable[[Any], Message]] = {
         "ApplyPlanChange": _half_unused,

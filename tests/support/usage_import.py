@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of usage events, and `python -m purser_cli usage import` as a separate process."""
+"""Files of usage events, and `purser usage import` as a separate process."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.database import SOURCE_ROOT
-from purser_cli.journal import Counts
+from purser_cli.importing.journal import Counts
 
 COMMAND_SECONDS_MAX = 60.0
 UNITS_MICROS = 10_000

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m purser_cli usage import`: every line is recorded once or named with what is wrong with it."""
+"""`purser usage import`: every line is recorded once or named with what is wrong with it."""
 
 import asyncio
 import time
@@ -11,8 +11,8 @@ from grpc.aio import AioRpcError
 
 from meshkit.rpc.client import open_channel
 from purser.ledger.v1.usage_pb2_grpc import UsageServiceStub
-from purser_cli.importer import Importer, ImportFailed
-from purser_cli.journal import Counts, Journal, Progress
+from purser_cli.importing.importer import Importer, ImportFailed
+from purser_cli.importing.journal import Counts, Journal, Progress
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.ledger import JUNE, NOBODY, RunningLedger, running_ledger
 from tests.support.ledger_sql import Sql

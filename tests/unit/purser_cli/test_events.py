@@ -8,8 +8,8 @@ from io import BytesIO
 import pytest
 
 from purser.ledger.v1 import usage_pb2 as pb
-from purser_cli.events import LineRejected, event_from_line
-from purser_cli.lines import LINE_BYTES_MAX, Line, Place, read_lines
+from purser_cli.importing.events import LineRejected, event_from_line
+from purser_cli.importing.lines import LINE_BYTES_MAX, Line, Place, read_lines
 
 EVENT = {
     "transaction_id": "tx-1",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from purser_cli.journal import Counts, ImportInUse, Journal, Progress, RejectedLine
-from purser_cli.lines import Place
+from purser_cli.importing.journal import Counts, ImportInUse, Journal, Progress, RejectedLine
+from purser_cli.importing.lines import Place
 
 
 @pytest.fixture

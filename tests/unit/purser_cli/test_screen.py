@@ -5,9 +5,9 @@ from io import StringIO
 
 from rich.console import Console
 
-from purser_cli.journal import Counts, Progress
-from purser_cli.lines import Place
-from purser_cli.screen import ImportBar
+from purser_cli.importing.journal import Counts, Progress
+from purser_cli.importing.lines import Place
+from purser_cli.importing.screen import ImportBar
 
 HALF = Progress(place=Place(1_500, 50), counts=Counts(accepted=1_000, rejected=500))
 

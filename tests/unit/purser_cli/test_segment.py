@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from purser.ledger.v1 import usage_pb2 as pb
-from purser_cli.journal import Counts, Journal
-from purser_cli.lines import LINE_BYTES_MAX, SHOWN_BYTES_MAX, Place, read_lines
-from purser_cli.segment import (
+from purser_cli.importing.journal import Counts, Journal
+from purser_cli.importing.lines import LINE_BYTES_MAX, SHOWN_BYTES_MAX, Place, read_lines
+from purser_cli.importing.segment import (
     BYTES_PER_CHUNK_MAX,
     CHUNKS_MAX,
     EVENTS_PER_CHUNK_MAX,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m purser_cli usage …`: reported usage."""
+"""`purser usage import`."""
 
 import asyncio
 import time
@@ -13,26 +13,27 @@ from rich.markup import escape
 
 from meshkit.rpc.client import open_channel
 from purser.ledger.v1.usage_pb2_grpc import UsageServiceStub
-from purser_cli.exits import FAILED, fail
-from purser_cli.importer import Importer, ImportFailed
-from purser_cli.journal import ImportInUse, Journal, Progress
-from purser_cli.screen import ImportBar, summary
-
-SOME_REJECTED = 1
-INTERRUPTED = 130
-
-cli = typer.Typer(no_args_is_help=True, help="Reported usage.")
+from purser_cli.exits import FAILED, INTERRUPTED, NEGATIVE, fail
+from purser_cli.importing.importer import Importer, ImportFailed
+from purser_cli.importing.journal import ImportInUse, Journal, Progress
+from purser_cli.importing.screen import ImportBar, summary
+from purser_cli.session.command_line import CommandLine
 
 
-@cli.callback()
-def subject() -> None:
-    """Reported usage."""
+def add_to(usage: typer.Typer) -> None:
+    """Add the command to those of reported usage."""
+    usage.command("import", short_help="Import a file of usage events, one JSON object a line.")(import_file)
 
 
-@cli.command("import")
 def import_file(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", exists=True, dir_okay=False, readable=True)],
-    ledger: Annotated[str, typer.Option(help="address of the Ledger")] = "127.0.0.1:7003",
+    ledger: Annotated[
+        str | None,
+        typer.Option(
+            help="address of the Ledger; then --ca and --token-file are its too", show_default=False
+        ),
+    ] = None,
     ca: Annotated[
         Path | None, typer.Option(help="certificates of the Ledger's authority; none: plaintext", exists=True)
     ] = None,
@@ -51,11 +52,18 @@ def import_file(
     began = time.monotonic()
     if token_file is not None and ca is None:
         raise fail("a token is sent with TLS only; give --ca, the certificates of the Ledger's authority")
+    if ledger is None and ca is not None:
+        raise fail(
+            "--ca and --token-file belong to --ledger; without it, the profile says where the Ledger is"
+        )
+    address, credentials = (
+        (ledger, _credentials(ca, token_file)) if ledger is not None else _by_profile(context.obj)
+    )
     try:
         with file.open("rb") as lines, ImportBar(err, total_bytes=file.stat().st_size) as bar:
             journal = Journal(file, lines)
             progress = asyncio.run(
-                _import(ledger, _credentials(ca, token_file), lines, journal, bar, patience_seconds=patience)
+                _import(address, credentials, lines, journal, bar, patience_seconds=patience)
             )
     except (ImportFailed, ImportInUse, OSError) as error:
         err.print(f"purser: {escape(str(error))}", soft_wrap=True)
@@ -67,7 +75,18 @@ def import_file(
     journal.finish()
     if progress.rejected_bytes:
         out.print(f"rejected lines: {escape(str(journal.rejected_path))}", soft_wrap=True)
-        raise typer.Exit(SOME_REJECTED)
+        raise typer.Exit(NEGATIVE)
+
+
+def _by_profile(line: CommandLine) -> tuple[str, grpc.ChannelCredentials | None]:
+    profile, credentials = line.profile, line.connection.credentials()
+    if credentials is None:
+        return profile.address("ledger"), None
+    if not profile.token and profile.token_file:
+        token = grpc.metadata_call_credentials(_FileToken(Path(profile.token_file).expanduser()))
+    else:
+        token = grpc.access_token_call_credentials(line.connection.token())
+    return profile.address("ledger"), grpc.composite_channel_credentials(credentials, token)
 
 
 def _credentials(ca: Path | None, token_file: Path | None) -> grpc.ChannelCredentials | None:

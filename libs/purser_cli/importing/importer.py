@@ -11,8 +11,8 @@ from grpc.aio import AioRpcError
 
 from meshkit.rpc.status import from_rpc_error
 from purser.ledger.v1 import usage_pb2 as pb
-from purser_cli.journal import Journal, Progress
-from purser_cli.segment import CHUNKS_MAX, Segment
+from purser_cli.importing.journal import Journal, Progress
+from purser_cli.importing.segment import CHUNKS_MAX, Segment
 
 if TYPE_CHECKING:
     from purser.ledger.v1.usage_pb2_grpc import UsageServiceAsyncStub

@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from purser_cli.journal import Counts
-from purser_cli.journal import Progress as Acknowledged
+from purser_cli.importing.journal import Counts
+from purser_cli.importing.journal import Progress as Acknowledged
 
 
 class ImportBar:

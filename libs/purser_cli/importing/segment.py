@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from purser.ledger.v1 import usage_pb2 as pb
-from purser_cli.events import LineRejected, event_from_line
-from purser_cli.journal import Counts, RejectedLine
-from purser_cli.lines import Line, Place, read_lines
+from purser_cli.importing.events import LineRejected, event_from_line
+from purser_cli.importing.journal import Counts, RejectedLine
+from purser_cli.importing.lines import Line, Place, read_lines
 
 EVENTS_PER_CHUNK_MAX = 1_000
 # A message may have 4 MiB.

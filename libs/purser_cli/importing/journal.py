@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from purser_cli.lines import Place, read_lines
+from purser_cli.importing.lines import Place, read_lines
 
 VERSION = 1
 _PIECE_BYTES = 1 << 20

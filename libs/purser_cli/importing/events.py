@@ -10,7 +10,7 @@ from typing import Any
 
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import usage_pb2 as pb
-from purser_cli.lines import LINE_BYTES_MAX, Line
+from purser_cli.importing.lines import LINE_BYTES_MAX, Line
 
 KEYS = ("transaction_id", "customer", "event_type", "timestamp", "properties", "hold_id")
 # RFC 3339, section 5.6: with seconds and a zone.

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`purser`: all commands, those of the rpcs and those written by hand."""
+
+import typer
+
+from purser_cli import certs, token
+from purser_cli.exits import Failed
+from purser_cli.importing import command as importing
+from purser_cli.rpc import commands as rpc_commands
+from purser_cli.session import command_line, login
+from purser_cli.session.surroundings import Surroundings
+
+
+def build(surroundings: Surroundings) -> typer.Typer:
+    """Return the command line."""
+    cli = command_line.root(surroundings)
+    groups = rpc_commands.groups(surroundings)
+    login.add_to(cli, surroundings)
+    if "usage" in groups:
+        importing.add_to(groups["usage"])
+    groups["token"] = token.commands(surroundings.clock)
+    cli.add_typer(certs.command(surroundings.clock))
+    for noun, group in sorted(groups.items()):
+        cli.add_typer(group, name=noun)
+    return cli
+
+
+def run(surroundings: Surroundings, words: list[str] | None = None) -> int:
+    """Run one command and return its exit status. words: None: those of the process."""
+    try:
+        build(surroundings)(words, prog_name="purser")
+    except Failed as failed:
+        typer.echo(f"purser: {failed}", err=True)
+        return failed.status
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
+    return 0
