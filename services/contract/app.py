@@ -48,6 +48,7 @@ from services.contract.operations.parties import Parties
 from services.contract.operations.payment_setups import PaymentSetups
 from services.contract.operations.payments import Payments
 from services.contract.operations.plan_changes import PlanChanges
+from services.contract.operations.plan_offers import PlanOffers
 from services.contract.operations.refunds import Refunds
 from services.contract.operations.repricing import Repricing
 from services.contract.operations.schedules import Schedules
@@ -203,17 +204,26 @@ async def open_service(
             clock=clock,
             ids=ids,
         )
+        plan_changes = PlanChanges(
+            store=store,
+            catalog=catalog,
+            ledger=ledger,
+            relay=relay,
+            billing=billing,
+            contracts=contracts,
+            clock=clock,
+            ids=ids,
+        )
         operations = Operations(
             customers=Customers(store=store, relay=relay, clock=clock, ids=ids),
             contracts=contracts,
             ends=Ends(store=store, relay=relay, billing=billing, clock=clock, ids=ids),
-            plan_changes=PlanChanges(
+            plan_changes=plan_changes,
+            plan_offers=PlanOffers(
                 store=store,
                 catalog=catalog,
-                ledger=ledger,
-                relay=relay,
-                billing=billing,
                 contracts=contracts,
+                plan_changes=plan_changes,
                 clock=clock,
                 ids=ids,
             ),

@@ -32,6 +32,7 @@ from services.contract.wire import (
     payment_setups,
     payments,
     plan_changes,
+    plan_offers,
     refunds,
     schedules,
     seat_voids,
@@ -214,6 +215,34 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         command = schedules.end_from_wire(request)
         changed = await self._do.schedules.end(command)
         return schedules.end_to_wire(changed)
+
+    async def CreatePlanOffer(
+        self, request: pb.CreatePlanOfferRequest, context: Context
+    ) -> pb.CreatePlanOfferResponse:
+        command = plan_offers.create_from_wire(request)
+        offer = await self._do.plan_offers.create(command)
+        return plan_offers.create_to_wire(offer)
+
+    async def GetPlanOffer(
+        self, request: pb.GetPlanOfferRequest, context: Context
+    ) -> pb.GetPlanOfferResponse:
+        plan_offer_id = plan_offers.get_from_wire(request)
+        offer = await self._do.plan_offers.get(plan_offer_id)
+        return plan_offers.get_to_wire(offer)
+
+    async def ListPlanOffers(
+        self, request: pb.ListPlanOffersRequest, context: Context
+    ) -> pb.ListPlanOffersResponse:
+        page = plan_offers.list_from_wire(request)
+        rows = await self._do.plan_offers.list(page, with_archived=request.with_archived)
+        return plan_offers.list_to_wire(rows, page, request)
+
+    async def ArchivePlanOffer(
+        self, request: pb.ArchivePlanOfferRequest, context: Context
+    ) -> pb.ArchivePlanOfferResponse:
+        command = plan_offers.archive_from_wire(request)
+        offer = await self._do.plan_offers.archive(command)
+        return plan_offers.archive_to_wire(offer)
 
     async def ChangeSeats(self, request: pb.ChangeSeatsRequest, context: Context) -> pb.ChangeSeatsResponse:
         command = seats.change_from_wire(request)
@@ -457,6 +486,27 @@ class SelfServiceServicer(self_service_pb2_grpc.SelfServiceServicer):
         wanted = self_service.preview_from_wire(request)
         preview = await self._do.seats.preview(wanted)
         return self_service.preview_to_wire(preview)
+
+    async def ListOwnPlanOffers(
+        self, request: own.ListOwnPlanOffersRequest, context: Context
+    ) -> own.ListOwnPlanOffersResponse:
+        contract_id, page = plan_offers.list_own_from_wire(request)
+        rows = await self._do.plan_offers.list_own(contract_id, page)
+        return plan_offers.list_own_to_wire(rows, page, request)
+
+    async def PreviewOwnPlanChange(
+        self, request: own.PreviewOwnPlanChangeRequest, context: Context
+    ) -> own.PreviewOwnPlanChangeResponse:
+        change = plan_offers.preview_own_from_wire(request)
+        previewed = await self._do.plan_offers.preview_own(change)
+        return plan_offers.preview_own_to_wire(previewed)
+
+    async def ChangeOwnPlan(
+        self, request: own.ChangeOwnPlanRequest, context: Context
+    ) -> own.ChangeOwnPlanResponse:
+        command = plan_offers.change_own_from_wire(request)
+        changed = await self._do.plan_offers.change_own(command)
+        return plan_offers.change_own_to_wire(changed)
 
 
 class AutoTopUpServicer(auto_top_ups_pb2_grpc.AutoTopUpServiceServicer):

@@ -406,6 +406,19 @@ plan_changes = Table(
     schema=SCHEMA,
 )
 
+plan_offers = Table(
+    "plan_offers",
+    metadata,
+    Column("plan_offer_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("terms", JSONB, nullable=False),  # always read whole
+    Column("customer_ids", ARRAY(Text), nullable=False),  # empty: every customer
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    Column("archive_time", DateTime(timezone=True)),
+    schema=SCHEMA,
+)
+
 top_ups = Table(
     "top_ups",
     metadata,

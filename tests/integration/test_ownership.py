@@ -89,6 +89,7 @@ UNKNOWN = {
     "cap_group_id": "cgr_00000000000000000000000000",
     "concurrency_cap_id": "ccp_00000000000000000000000000",
     "plan_change_id": "pch_00000000000000000000000000",
+    "plan_offer_id": "pof_00000000000000000000000000",
     "seat_change_id": "chg_00000000000000000000000000",
 }
 
@@ -194,6 +195,15 @@ async def things_of(acme: Acme, customer_id: str, signed: contract.Contract) -> 
             subscriptions=[small],
         )
     )
+    offered = await stubs.contract.CreatePlanOffer(
+        contract.CreatePlanOfferRequest(
+            request_id=f"offer-{number}",
+            name="small",
+            rate_card_id=signed.rate_card_id,
+            subscriptions=[small],
+            customers=[customer_id],
+        )
+    )
     later = contract.ChangeSeatsRequest(
         request_id=f"seats-{number}",
         contract_id=signed.contract_id,
@@ -220,6 +230,7 @@ async def things_of(acme: Acme, customer_id: str, signed: contract.Contract) -> 
         "cap_group_id": grouped.cap_group.cap_group_id,
         "concurrency_cap_id": busy.concurrency_cap.concurrency_cap_id,
         "plan_change_id": changed.plan_change.plan_change_id,
+        "plan_offer_id": offered.plan_offer.plan_offer_id,
         "seat_change_id": scheduled.seat_change.seat_change_id,
     }
 
@@ -547,3 +558,22 @@ async def test_a_customer_buys_and_adjusts_seats_at_the_vendors_terms(world: Wor
     assert preview.quantity_after == adjusted.subscription.quantity == 5
     assert preview.total == adjusted.invoice.total
     assert adjusted.seat_change.effective_time == timestamp(JUNE)
+
+
+async def test_a_plan_that_is_offered_to_another_customer_does_not_exist(world: World) -> None:
+    assert world.mesh.access is not None
+    credentials = world.mesh.access.identity.credentials(world.customer)
+    foreign = own.ChangeOwnPlanRequest(
+        request_id="plan-1",
+        contract_id=world.ours["contract_id"],
+        plan_offer_id=world.theirs["plan_offer_id"],
+    )
+    async with open_channel(world.mesh.addresses["contract"], credentials) as channel:
+        stub = SelfServiceStub(channel)
+        with fault(StatusCode.NOT_FOUND, "PLAN_OFFER_NOT_FOUND"):
+            await stub.ChangeOwnPlan(foreign)
+        listed = await stub.ListOwnPlanOffers(
+            own.ListOwnPlanOffersRequest(contract_id=world.ours["contract_id"])
+        )
+
+    assert [one.plan_offer_id for one in listed.plan_offers] == [world.ours["plan_offer_id"]]

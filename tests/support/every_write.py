@@ -564,6 +564,7 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
         subscriptions=[monthly],
         included_credits="INCLUDED_CREDITS_KEEP",
     )
+    await _change_to_offer(ask, sold, monthly, included, limit)
     await ask("EndContract", contract_id=open_ended["contract"]["contract_id"])
     await ask("ResendCustomer", customer="acme")
     quarterly = {
@@ -582,6 +583,30 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
         subscriptions=[quarterly],
     )
     await ask("SuspendCustomer", customer="acme")  # so that a reason is stored
+
+
+async def _change_to_offer(ask: Ask, sold: Json, seats: Json, schedule: Json, limit: Json) -> None:
+    """Offer a plan, change a contract of Acme to it, and archive the offer."""
+    signed = await ask("CreateContract", customer="acme", rate_card_id=sold["rate_card_id"], start_time=JUNE)
+    offer = await ask(
+        "CreatePlanOffer",
+        name="Business",
+        description="For teams",
+        rate_card_id=sold["rate_card_id"],
+        subscriptions=[seats],
+        grant_schedules=[schedule],
+        overage_policy={"mode": "OVERAGE_MODE_OVERAGE", "limits": [limit]},
+        customers=["acme"],
+        accept_unprorated=True,
+    )
+    plan_offer_id = offer["plan_offer"]["plan_offer_id"]
+    await ask(
+        "ChangeOwnPlan",
+        contract_id=signed["contract"]["contract_id"],
+        plan_offer_id=plan_offer_id,
+        quantities=["3"],
+    )
+    await ask("ArchivePlanOffer", plan_offer_id=plan_offer_id)
 
 
 async def _name_seats(ask: Ask, contract_id: str, subscription_id: str) -> None:

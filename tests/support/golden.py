@@ -61,6 +61,7 @@ COLUMNS: Final = {
     "SeatVoid": "SELECT void FROM contract.seat_voids",
     "GrantRollover": "SELECT rollover FROM contract.grant_schedules WHERE rollover IS NOT NULL",
     "GrantEdition": "SELECT jsonb_array_elements(editions) FROM contract.grant_schedules",
+    "OfferedTerms": "SELECT terms FROM contract.plan_offers",
     "OverageLimit": "SELECT jsonb_array_elements(overage) FROM contract.contracts",
     "SeatRate": "SELECT rate FROM contract.subscriptions, jsonb_array_elements(rates) rate WHERE NOT rate ? 'tiers'",
     "TieredSeatRate": "SELECT rate FROM contract.subscriptions, jsonb_array_elements(rates) rate WHERE rate ? 'tiers'",

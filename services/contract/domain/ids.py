@@ -17,6 +17,7 @@ InvoiceId = NewType("InvoiceId", str)
 InvoiceLineId = NewType("InvoiceLineId", str)
 InvoicePaymentId = NewType("InvoicePaymentId", str)
 PlanChangeId = NewType("PlanChangeId", str)
+PlanOfferId = NewType("PlanOfferId", str)
 CreditNoteId = NewType("CreditNoteId", str)
 AccountCreditEntryId = NewType("AccountCreditEntryId", str)
 

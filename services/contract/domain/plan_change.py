@@ -361,14 +361,19 @@ def refuse_unprorated(old: Contract, new: Contract) -> None:
 
     Changing such plans back and forth could bring more credits than were paid for.
     """
-    for contract in (old, new):
-        seats = {one.subscription_id: one for one in contract.subscriptions}
-        for position, schedule in enumerate(contract.grant_schedules):
-            linked = None if schedule.subscription_id is None else seats[schedule.subscription_id]
-            if linked is not None and not _is_prorated_alike(schedule, linked):
-                of_new = f"grant_schedules[{position}] of the new plan"
-                name = of_new if contract is new else f"grant schedule {schedule.grant_schedule_id!r}"
-                raise PlanNotProrated(grant_schedule=name)
+    refuse_unprorated_plan(old, is_new=False)
+    refuse_unprorated_plan(new, is_new=True)
+
+
+def refuse_unprorated_plan(contract: Contract, *, is_new: bool) -> None:
+    """Raise PlanNotProrated for one of the plans. is_new: so that its schedules have no ids that a caller knows."""
+    seats = {one.subscription_id: one for one in contract.subscriptions}
+    for position, schedule in enumerate(contract.grant_schedules):
+        linked = None if schedule.subscription_id is None else seats[schedule.subscription_id]
+        if linked is not None and not _is_prorated_alike(schedule, linked):
+            of_new = f"grant_schedules[{position}] of the new plan"
+            name = of_new if is_new else f"grant schedule {schedule.grant_schedule_id!r}"
+            raise PlanNotProrated(grant_schedule=name)
 
 
 def _is_prorated_alike(schedule: GrantSchedule, seats: Subscription) -> bool:

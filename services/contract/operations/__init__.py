@@ -18,6 +18,7 @@ from services.contract.operations.parties import Parties
 from services.contract.operations.payment_setups import PaymentSetups
 from services.contract.operations.payments import Payments
 from services.contract.operations.plan_changes import PlanChanges
+from services.contract.operations.plan_offers import PlanOffers
 from services.contract.operations.refunds import Refunds
 from services.contract.operations.repricing import Repricing
 from services.contract.operations.schedules import Schedules
@@ -34,6 +35,7 @@ class Operations:
     contracts: Contracts
     ends: Ends
     plan_changes: PlanChanges
+    plan_offers: PlanOffers
     schedules: Schedules
     overage: OveragePolicies
     seats: Seats

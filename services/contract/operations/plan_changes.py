@@ -19,9 +19,9 @@ from services.contract.domain.commands.plan_changes import (
     PreviewedPlan,
 )
 from services.contract.domain.commands.seats import ListedSeatChange
-from services.contract.domain.contract import Contract, refuse_not_in_force
+from services.contract.domain.contract import Contract, ContractNow, refuse_not_in_force
 from services.contract.domain.customer import refuse_archived
-from services.contract.domain.ids import ContractId, CustomerId, PlanChangeId
+from services.contract.domain.ids import ContractId, CustomerId, PlanChangeId, SeatId, SubscriptionId
 from services.contract.domain.invoice import total_of
 from services.contract.domain.notices import FirstSeats, PlanChanged, plan_changed
 from services.contract.domain.offer import Offer
@@ -36,6 +36,8 @@ from services.contract.domain.plan_change import (
     refuse_unchanged,
     refuse_unprorated,
 )
+from services.contract.domain.plan_offer import with_kept_terms
+from services.contract.domain.seats.naming import SEAT_IDS_PER_CHANGE_MAX
 from services.contract.domain.settlement import settled_money
 from services.contract.operations.billing.crediting import charging_invoices
 from services.contract.operations.billing.due_run import Billing
@@ -47,7 +49,7 @@ from services.contract.operations.contracts import (
     tell_first_changes,
 )
 from services.contract.operations.ports import Catalog, Ledger, Relay
-from services.contract.store import PostgresStore
+from services.contract.store import PostgresStore, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +110,7 @@ class PlanChanges:
                 return await self._delivered(first.plan_change_id)
             refuse_archived(await tx.customers.lock(customer_id))
             old = await tx.contracts.lock(plan.contract_id)
-            [states] = await tx.billing.states([old])
-            promised = await tx.billing.promised(old)
-            planned = self._plan(plan, old, states, promised, offer, at=at)
+            planned = await self._planned(tx, plan, old, offer, at=at)
             await tx.contracts.save_terms(planned.ended)
             # The invoice stays a draft until the Ledger has said what comes back.
             created = await self._contracts.begin(tx, planned.begun, planned.first_changes, at=at)
@@ -131,9 +131,7 @@ class PlanChanges:
         customer_id, offer = await self._offered(plan, at=at)
         async with self._store.transaction() as tx:
             old = await tx.contracts.find(plan.contract_id)
-            [states] = await tx.billing.states([old])
-            promised = await tx.billing.promised(old)
-            planned = self._plan(plan, old, states, promised, offer, at=at)
+            planned = await self._planned(tx, plan, old, offer, at=at)
             charged_by = await charging_invoices(tx, planned.change.paid, locks=False)
         # The Ledger can only take into account what was delivered to it.
         await self._relay.deliver_now(customer_id)
@@ -148,7 +146,27 @@ class PlanChanges:
         off_due = sum(
             (one.amount for _, note in money.notes for one in note), start=Money.zero(offer.currency_code)
         )
-        return PreviewedPlan(change=change, lines=lines, total=total, off_due=off_due, granted=answer.granted)
+        return PreviewedPlan(
+            change=change,
+            begun=planned.begun,
+            lines=lines,
+            total=total,
+            off_due=off_due,
+            granted=answer.granted,
+        )
+
+    async def would_begin(self, plan: PlanTerms) -> ContractNow:
+        """Return the contract that `change` would begin now. Raises the same errors."""
+        at = self._clock.now()
+        _, offer = await self._offered(plan, at=at)
+        async with self._store.transaction() as tx:
+            old = await tx.contracts.find(plan.contract_id)
+            planned = await self._planned(tx, plan, old, offer, at=at)
+        return contract_now(planned.begun, states_at_start(planned.begun, planned.first_changes), at)
+
+    async def made(self, made: PlanChangeMade) -> ChangedPlan:
+        """Return a change that was made before as it is now, after an attempt to tell the Ledger."""
+        return await self._delivered(made.plan_change_id)
 
     async def get(self, plan_change_id: PlanChangeId) -> PlanChange:
         """Raises PlanChangeNotFound."""
@@ -170,6 +188,18 @@ class PlanChanges:
         await self._billing.catch_up(plan.contract_id, at - TICK)
         offer = await self._catalog.offer(catalog_query(plan.contract(old.customer_id, start_time=at)))
         return old.customer_id, offer
+
+    async def _planned(
+        self, tx: Transaction, plan: PlanTerms, old: Contract, offer: Offer, *, at: datetime
+    ) -> _Planned:
+        [states] = await tx.billing.states([old])
+        promised = await tx.billing.promised(old)
+        if plan.kept is not None:
+            quantities = {
+                one.subscription.subscription_id: subscription_now(one, at).quantity for one in states
+            }
+            plan = with_kept_terms(plan, plan.kept, old, quantities, await _seat_ids(tx, old, at=at))
+        return self._plan(plan, old, states, promised, offer, at=at)
 
     def _plan(
         self,
@@ -236,3 +266,15 @@ class PlanChanges:
         return ChangedPlan(
             change=change, contract=contract_now(contract, states, self._clock.now()), invoice=invoice
         )
+
+
+async def _seat_ids(
+    tx: Transaction, contract: Contract, *, at: datetime
+) -> dict[SubscriptionId, tuple[SeatId, ...]]:
+    """Return who has the named seats of a contract; of too many for one change, one more than it can have."""
+    page = Page(size=SEAT_IDS_PER_CHANGE_MAX, after=None)
+    return {
+        one.subscription_id: tuple(step.seat_id for step in await tx.seats.assigned(one, at, page))
+        for one in contract.subscriptions
+        if one.named is not None
+    }

@@ -40,6 +40,7 @@ from services.contract.domain.overage import OverageLimit
 from services.contract.domain.payment_setups import PaymentSetup
 from services.contract.domain.payments import PaymentMethod
 from services.contract.domain.plan_change import PaidSeats, UnusedShare
+from services.contract.domain.plan_offer import OfferedTerms, PlanOffer
 from services.contract.domain.refunds import TopUpRefund
 from services.contract.domain.schedules import Rollover, ScheduleEdition
 from services.contract.domain.seats.voids import SeatVoid
@@ -409,6 +410,7 @@ RESPONSES: Final = Formats[Response](
     Format("InvoiceVoided", InvoiceVoided, (_carried_on_both_invoices,)),
     Format("SeatsRepriced", SeatsRepriced),
     Format("PlanChangeMade", PlanChangeMade),
+    Format("PlanOffer", PlanOffer),
     Format("InvoicePaid", InvoicePaid, (_carried_on_its_invoice,)),
     Format("ScheduleChanged", ScheduleChanged, (_counted_schedule,)),
     Format("SubscriptionChanged", SubscriptionChanged),
@@ -470,6 +472,8 @@ USAGE_REPORT: Final = Format("UsageReport", UsageReport)
 DRAFT_LINE: Final = Format("DraftLine", InvoiceLine)
 # One element of contracts.overage.
 OVERAGE_LIMIT: Final = Format("OverageLimit", OverageLimit)
+# plan_offers.terms.
+OFFERED_TERMS: Final = Format("OfferedTerms", OfferedTerms)
 Column = (
     SeatRate
     | TieredSeatRate
@@ -480,6 +484,7 @@ Column = (
     | Rollover
     | ScheduleEdition
     | OverageLimit
+    | OfferedTerms
     | Party
     | BillingDetails
     | InvoiceParties
@@ -496,6 +501,7 @@ COLUMNS: Final = Formats[Column](
     ROLLOVER,
     EDITION,
     OVERAGE_LIMIT,
+    OFFERED_TERMS,
     PARTY,
     BILLING_DETAILS,
     INVOICE_PARTIES,

@@ -30,6 +30,7 @@ from services.contract.domain.commands.invoices import (
     VoidInvoice,
 )
 from services.contract.domain.commands.plan_changes import ChangePlan
+from services.contract.domain.commands.plan_offers import ChangeOwnPlan
 from services.contract.domain.commands.responses import Response
 from services.contract.domain.commands.seats import (
     ChangeSeats,
@@ -98,7 +99,7 @@ class OwnResponses(StoredResponses[Response]):
                 await StoredContracts(self._connection).customer_of(command.terms.contract_id)
             case DisableAutoTopUp():
                 await StoredAutoTopUps(self._connection, wall=self._wall).find(command.auto_top_up_id)
-            case ChangePlan():
+            case ChangePlan() | ChangeOwnPlan():
                 await StoredContracts(self._connection).customer_of(command.plan.contract_id)
             case ChangeSeats():
                 await StoredContracts(self._connection).customer_of(command.seats.contract_id)

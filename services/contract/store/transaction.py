@@ -33,6 +33,7 @@ from services.contract.store.parties import StoredParties
 from services.contract.store.payment_setups import StoredPaymentSetups
 from services.contract.store.payments import StoredPayments
 from services.contract.store.plan_changes import StoredPlanChanges
+from services.contract.store.plan_offers import StoredPlanOffers
 from services.contract.store.refunds import StoredRefunds
 from services.contract.store.responses import OwnResponses
 from services.contract.store.seat_voids import StoredSeatVoids
@@ -75,6 +76,7 @@ class Transaction:
         self.money_back = StoredMoneyBack(connection)
         self.auto_top_ups = StoredAutoTopUps(connection, wall=wall)
         self.plan_changes = StoredPlanChanges(connection)
+        self.plan_offers = StoredPlanOffers(connection)
         self.usage = StoredUsage(connection)
 
 

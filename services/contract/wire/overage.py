@@ -48,6 +48,21 @@ def policy_to_wire(limits: Sequence[OverageLimit]) -> pb.OveragePolicy:
     )
 
 
+def terms_to_wire(terms: Sequence[OverageTerms]) -> pb.OveragePolicy:
+    """Return what is agreed, without the prices of a rate card."""
+    return pb.OveragePolicy(
+        mode=pb.OVERAGE_MODE_OVERAGE if terms else pb.OVERAGE_MODE_HARD_STOP,
+        limits=[
+            pb.OverageLimit(
+                credit_type_id=one.credit_type_id,
+                cap_micros=None if one.cap is None else one.cap.micros,
+                fiat_cap=None if one.fiat_cap is None else money_to_wire(one.fiat_cap),
+            )
+            for one in terms
+        ],
+    )
+
+
 def _limit_from_wire(fields: Fields, path: str, limit: pb.OverageLimit) -> OverageTerms:
     if limit.fiat_per_credit_micros:
         fields.add(f"{path}.fiat_per_credit_micros", "must be left out: it is that of the rate card")

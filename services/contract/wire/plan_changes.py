@@ -30,7 +30,7 @@ from services.contract.wire.values import (
     period_to_wire,
 )
 
-_INCLUDED: Final = {
+INCLUDED: Final = {
     IncludedCredits.VOID: pb.INCLUDED_CREDITS_VOID,
     IncludedCredits.KEEP: pb.INCLUDED_CREDITS_KEEP,
     IncludedCredits.ROLL: pb.INCLUDED_CREDITS_ROLL,
@@ -112,7 +112,7 @@ def plan_change_to_wire(change: PlanChange) -> pb.PlanChange:
         ended_contract_id=change.ended_contract_id,
         begun_contract_id=change.begun_contract_id or "",
         change_time=timestamp(change.change_time),
-        included_credits=_INCLUDED[change.included_credits],
+        included_credits=INCLUDED[change.included_credits],
         money_back=MONEY_BACK[change.money_back],
         status=_STATUSES[change.status],
         invoice_id=change.invoice_id or "",
@@ -132,7 +132,7 @@ def _terms_from_wire(
         end_time=optional_time(fields, "end_time", request.end_time, request.HasField("end_time")),
         subscriptions=subscriptions_from_wire(fields, request.subscriptions),
         grant_schedules=schedules_from_wire(fields, request.grant_schedules, request.subscriptions),
-        included_credits=default(fields, "included_credits", request.included_credits, by_number(_INCLUDED)),
+        included_credits=default(fields, "included_credits", request.included_credits, by_number(INCLUDED)),
         money_back=default(fields, "money_back", request.money_back, by_number(MONEY_BACK)),
         accept_unprorated=request.accept_unprorated,
         overage=policy_from_wire(fields, request.overage_policy),

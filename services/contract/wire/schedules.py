@@ -86,6 +86,26 @@ def schedule_from_wire(fields: Fields, path: str, terms: pb.GrantScheduleTerms) 
     )
 
 
+def schedule_terms_to_wire(terms: GrantScheduleTerms) -> pb.GrantScheduleTerms:
+    return pb.GrantScheduleTerms(
+        product_id=terms.product_id,
+        credit_type_id=terms.credit_type_id,
+        unit_amount_micros=terms.unit_amount.micros,
+        subscription_index=terms.subscription_index,
+        frequency=_FREQUENCIES[terms.frequency],
+        anchor_time=optional_timestamp(terms.anchor_time),
+        allocation=_ALLOCATIONS[terms.allocation],
+        priority=terms.priority,
+        prorates_increases=terms.prorates_increases,
+        period_proration=_PRORATIONS[terms.period_proration],
+        commit_duration=terms.commit_duration,
+        scope_product_ids=terms.scope_product_ids,
+        interval_count=terms.interval_count,
+        alignment=_ALIGNMENTS[terms.alignment],
+        rollover=_rollover_to_wire(terms.rollover),
+    )
+
+
 def edit_from_wire(request: pb.EditGrantScheduleRequest) -> EditGrantSchedule:
     fields = Fields()
     one = 1  # How many periods are too many depends on the schedule's interval_count, which the operation checks.

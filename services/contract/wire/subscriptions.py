@@ -77,23 +77,35 @@ def terms_from_wire(fields: Fields, path: str, terms: pb.SubscriptionTerms) -> S
     )
 
 
+def subscription_terms_to_wire(terms: SubscriptionTerms) -> pb.SubscriptionTerms:
+    """Return terms without the seat ids, which may be many."""
+    named = terms.named
+    return pb.SubscriptionTerms(
+        product_id=terms.product_id,
+        billing_frequency=_BILLING_FREQUENCIES[terms.billing_frequency],
+        collection_schedule=_COLLECTION_SCHEDULES[terms.collection_schedule],
+        quantity_management=_quantity_management(named),
+        initial_quantity=terms.initial_quantity,
+        proration=_proration_to_wire(terms.proration),
+        interval_count=terms.interval_count,
+        anchor_time=optional_timestamp(terms.anchor_time),
+        anchor_day=terms.anchor_day,
+        seat_group_key="" if named is None else named.seat_group_key,
+        shared_pool=None if named is None else shared_pool_to_wire(named.shared_pool),
+    )
+
+
 def subscription_to_wire(now: SubscriptionNow) -> pb.Subscription:
     subscription = now.subscription
-    proration, named = subscription.proration, subscription.named
+    named = subscription.named
     return pb.Subscription(
         subscription_id=subscription.subscription_id,
         product_id=subscription.product_id,
         billing_frequency=_BILLING_FREQUENCIES[subscription.billing_frequency],
         collection_schedule=_COLLECTION_SCHEDULES[subscription.collection_schedule],
-        quantity_management=pb.QUANTITY_MANAGEMENT_QUANTITY_ONLY
-        if named is None
-        else pb.QUANTITY_MANAGEMENT_SEAT_BASED,
+        quantity_management=_quantity_management(named),
         quantity=now.quantity,
-        proration=pb.SeatProration(
-            is_prorated=proration.is_prorated,
-            invoicing=_INVOICINGS[proration.invoicing],
-            rounding=_ROUNDINGS[proration.rounding],
-        ),
+        proration=_proration_to_wire(subscription.proration),
         unit_price=money_to_wire(now.unit_price),
         current_period=period_to_wire(now.current_period),
         interval_count=subscription.interval_count,
@@ -101,6 +113,18 @@ def subscription_to_wire(now: SubscriptionNow) -> pb.Subscription:
         seat_group_key="" if named is None else named.seat_group_key,
         shared_pool=None if named is None else shared_pool_to_wire(named.shared_pool),
         assigned_quantity=now.assigned_quantity,
+    )
+
+
+def _quantity_management(named: NamedSeats | None) -> pb.QuantityManagement:
+    return pb.QUANTITY_MANAGEMENT_QUANTITY_ONLY if named is None else pb.QUANTITY_MANAGEMENT_SEAT_BASED
+
+
+def _proration_to_wire(proration: SeatProration) -> pb.SeatProration:
+    return pb.SeatProration(
+        is_prorated=proration.is_prorated,
+        invoicing=_INVOICINGS[proration.invoicing],
+        rounding=_ROUNDINGS[proration.rounding],
     )
 
 

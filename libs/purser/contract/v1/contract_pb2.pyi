@@ -1236,6 +1236,112 @@ class ListPlanChangesResponse(_message.Message):
     next_page_token: str
     def __init__(self, plan_changes: _Optional[_Iterable[_Union[PlanChange, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class PlanOffer(_message.Message):
+    __slots__ = ("plan_offer_id", "name", "description", "rate_card_id", "subscriptions", "grant_schedules", "included_credits", "money_back", "accept_unprorated", "overage_policy", "customer_ids", "create_time", "archive_time")
+    PLAN_OFFER_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    RATE_CARD_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
+    GRANT_SCHEDULES_FIELD_NUMBER: _ClassVar[int]
+    INCLUDED_CREDITS_FIELD_NUMBER: _ClassVar[int]
+    MONEY_BACK_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_UNPRORATED_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_POLICY_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_IDS_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    ARCHIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    plan_offer_id: str
+    name: str
+    description: str
+    rate_card_id: str
+    subscriptions: _containers.RepeatedCompositeFieldContainer[SubscriptionTerms]
+    grant_schedules: _containers.RepeatedCompositeFieldContainer[GrantScheduleTerms]
+    included_credits: IncludedCredits
+    money_back: MoneyBack
+    accept_unprorated: bool
+    overage_policy: OveragePolicy
+    customer_ids: _containers.RepeatedScalarFieldContainer[str]
+    create_time: _timestamp_pb2.Timestamp
+    archive_time: _timestamp_pb2.Timestamp
+    def __init__(self, plan_offer_id: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionTerms, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantScheduleTerms, _Mapping]]] = ..., included_credits: _Optional[_Union[IncludedCredits, str]] = ..., money_back: _Optional[_Union[MoneyBack, str]] = ..., accept_unprorated: _Optional[bool] = ..., overage_policy: _Optional[_Union[OveragePolicy, _Mapping]] = ..., customer_ids: _Optional[_Iterable[str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CreatePlanOfferRequest(_message.Message):
+    __slots__ = ("request_id", "name", "description", "rate_card_id", "subscriptions", "grant_schedules", "included_credits", "money_back", "accept_unprorated", "overage_policy", "customers")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    RATE_CARD_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
+    GRANT_SCHEDULES_FIELD_NUMBER: _ClassVar[int]
+    INCLUDED_CREDITS_FIELD_NUMBER: _ClassVar[int]
+    MONEY_BACK_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_UNPRORATED_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_POLICY_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMERS_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    name: str
+    description: str
+    rate_card_id: str
+    subscriptions: _containers.RepeatedCompositeFieldContainer[SubscriptionTerms]
+    grant_schedules: _containers.RepeatedCompositeFieldContainer[GrantScheduleTerms]
+    included_credits: IncludedCredits
+    money_back: MoneyBack
+    accept_unprorated: bool
+    overage_policy: OveragePolicy
+    customers: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionTerms, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantScheduleTerms, _Mapping]]] = ..., included_credits: _Optional[_Union[IncludedCredits, str]] = ..., money_back: _Optional[_Union[MoneyBack, str]] = ..., accept_unprorated: _Optional[bool] = ..., overage_policy: _Optional[_Union[OveragePolicy, _Mapping]] = ..., customers: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CreatePlanOfferResponse(_message.Message):
+    __slots__ = ("plan_offer",)
+    PLAN_OFFER_FIELD_NUMBER: _ClassVar[int]
+    plan_offer: PlanOffer
+    def __init__(self, plan_offer: _Optional[_Union[PlanOffer, _Mapping]] = ...) -> None: ...
+
+class GetPlanOfferRequest(_message.Message):
+    __slots__ = ("plan_offer_id",)
+    PLAN_OFFER_ID_FIELD_NUMBER: _ClassVar[int]
+    plan_offer_id: str
+    def __init__(self, plan_offer_id: _Optional[str] = ...) -> None: ...
+
+class GetPlanOfferResponse(_message.Message):
+    __slots__ = ("plan_offer",)
+    PLAN_OFFER_FIELD_NUMBER: _ClassVar[int]
+    plan_offer: PlanOffer
+    def __init__(self, plan_offer: _Optional[_Union[PlanOffer, _Mapping]] = ...) -> None: ...
+
+class ListPlanOffersRequest(_message.Message):
+    __slots__ = ("with_archived", "page_size", "page_token")
+    WITH_ARCHIVED_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    with_archived: bool
+    page_size: int
+    page_token: str
+    def __init__(self, with_archived: _Optional[bool] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListPlanOffersResponse(_message.Message):
+    __slots__ = ("plan_offers", "next_page_token")
+    PLAN_OFFERS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    plan_offers: _containers.RepeatedCompositeFieldContainer[PlanOffer]
+    next_page_token: str
+    def __init__(self, plan_offers: _Optional[_Iterable[_Union[PlanOffer, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ArchivePlanOfferRequest(_message.Message):
+    __slots__ = ("request_id", "plan_offer_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    PLAN_OFFER_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    plan_offer_id: str
+    def __init__(self, request_id: _Optional[str] = ..., plan_offer_id: _Optional[str] = ...) -> None: ...
+
+class ArchivePlanOfferResponse(_message.Message):
+    __slots__ = ("plan_offer",)
+    PLAN_OFFER_FIELD_NUMBER: _ClassVar[int]
+    plan_offer: PlanOffer
+    def __init__(self, plan_offer: _Optional[_Union[PlanOffer, _Mapping]] = ...) -> None: ...
+
 class SeatTransfer(_message.Message):
     __slots__ = ("from_seat_id", "to_seat_id")
     FROM_SEAT_ID_FIELD_NUMBER: _ClassVar[int]

@@ -159,6 +159,26 @@ class ContractServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListPlanChangesRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListPlanChangesResponse.FromString,
                 _registered_method=True)
+        self.CreatePlanOffer = channel.unary_unary(
+                '/purser.contract.v1.ContractService/CreatePlanOffer',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.CreatePlanOfferRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.CreatePlanOfferResponse.FromString,
+                _registered_method=True)
+        self.GetPlanOffer = channel.unary_unary(
+                '/purser.contract.v1.ContractService/GetPlanOffer',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetPlanOfferRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetPlanOfferResponse.FromString,
+                _registered_method=True)
+        self.ListPlanOffers = channel.unary_unary(
+                '/purser.contract.v1.ContractService/ListPlanOffers',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListPlanOffersRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListPlanOffersResponse.FromString,
+                _registered_method=True)
+        self.ArchivePlanOffer = channel.unary_unary(
+                '/purser.contract.v1.ContractService/ArchivePlanOffer',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ArchivePlanOfferRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ArchivePlanOfferResponse.FromString,
+                _registered_method=True)
         self.ChangeSeats = channel.unary_unary(
                 '/purser.contract.v1.ContractService/ChangeSeats',
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ChangeSeatsRequest.SerializeToString,
@@ -482,6 +502,38 @@ class ContractServiceServicer:
     def ListPlanChanges(self, request, context):
         """Lists the changes of plan that began or ended a contract, in order of creation. Errors: CONTRACT_NOT_FOUND
         (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreatePlanOffer(self, request, context):
+        """Creates an offer: a plan to which customers may change their contracts themselves (SelfService.ChangeOwnPlan). Its terms
+        are checked as at ChangePlan, at today's prices; they never change: archive the offer, and create another. Idempotent by
+        request_id. Errors: CUSTOMER_NOT_FOUND and those of CreateContract for the terms; PLAN_NOT_PRORATED
+        (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPlanOffer(self, request, context):
+        """Returns one offer, also an archived one. Errors: PLAN_OFFER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPlanOffers(self, request, context):
+        """Lists the offers in order of creation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ArchivePlanOffer(self, request, context):
+        """Archives an offer: from then on nobody can change to it; contracts that were begun by it stay. An archived offer stays as
+        it is. Idempotent by request_id. Errors: PLAN_OFFER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -839,6 +891,26 @@ def add_ContractServiceServicer_to_server(servicer, server):
                     servicer.ListPlanChanges,
                     request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListPlanChangesRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListPlanChangesResponse.SerializeToString,
+            ),
+            'CreatePlanOffer': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreatePlanOffer,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.CreatePlanOfferRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.CreatePlanOfferResponse.SerializeToString,
+            ),
+            'GetPlanOffer': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPlanOffer,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetPlanOfferRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetPlanOfferResponse.SerializeToString,
+            ),
+            'ListPlanOffers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPlanOffers,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListPlanOffersRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListPlanOffersResponse.SerializeToString,
+            ),
+            'ArchivePlanOffer': grpc.unary_unary_rpc_method_handler(
+                    servicer.ArchivePlanOffer,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ArchivePlanOfferRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ArchivePlanOfferResponse.SerializeToString,
             ),
             'ChangeSeats': grpc.unary_unary_rpc_method_handler(
                     servicer.ChangeSeats,
@@ -1609,6 +1681,114 @@ class ContractService:
             '/purser.contract.v1.ContractService/ListPlanChanges',
             purser_dot_contract_dot_v1_dot_contract__pb2.ListPlanChangesRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_contract__pb2.ListPlanChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreatePlanOffer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/CreatePlanOffer',
+            purser_dot_contract_dot_v1_dot_contract__pb2.CreatePlanOfferRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.CreatePlanOfferResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPlanOffer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/GetPlanOffer',
+            purser_dot_contract_dot_v1_dot_contract__pb2.GetPlanOfferRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.GetPlanOfferResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPlanOffers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/ListPlanOffers',
+            purser_dot_contract_dot_v1_dot_contract__pb2.ListPlanOffersRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.ListPlanOffersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ArchivePlanOffer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/ArchivePlanOffer',
+            purser_dot_contract_dot_v1_dot_contract__pb2.ArchivePlanOfferRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.ArchivePlanOfferResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -136,6 +136,20 @@ class ContractServiceStub:
     """Lists the changes of plan that began or ended a contract, in order of creation. Errors: CONTRACT_NOT_FOUND
     (NOT_FOUND).
     """
+    CreatePlanOffer: _grpc.UnaryUnaryMultiCallable[_contract_pb2.CreatePlanOfferRequest, _contract_pb2.CreatePlanOfferResponse]
+    """Creates an offer: a plan to which customers may change their contracts themselves (SelfService.ChangeOwnPlan). Its terms
+    are checked as at ChangePlan, at today's prices; they never change: archive the offer, and create another. Idempotent by
+    request_id. Errors: CUSTOMER_NOT_FOUND and those of CreateContract for the terms; PLAN_NOT_PRORATED
+    (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+    """
+    GetPlanOffer: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetPlanOfferRequest, _contract_pb2.GetPlanOfferResponse]
+    """Returns one offer, also an archived one. Errors: PLAN_OFFER_NOT_FOUND (NOT_FOUND)."""
+    ListPlanOffers: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListPlanOffersRequest, _contract_pb2.ListPlanOffersResponse]
+    """Lists the offers in order of creation."""
+    ArchivePlanOffer: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ArchivePlanOfferRequest, _contract_pb2.ArchivePlanOfferResponse]
+    """Archives an offer: from then on nobody can change to it; contracts that were begun by it stay. An archived offer stays as
+    it is. Idempotent by request_id. Errors: PLAN_OFFER_NOT_FOUND (NOT_FOUND).
+    """
     ChangeSeats: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ChangeSeatsRequest, _contract_pb2.ChangeSeatsResponse]
     """Changes the number of seats, or who has them, from an instant on: bills the increase, and notifies the Ledger, which
     grants its credits. A decrease inside a period refunds no money and takes back no credits. Idempotent by request_id.
@@ -378,6 +392,20 @@ class ContractServiceAsyncStub(ContractServiceStub):
     ListPlanChanges: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListPlanChangesRequest, _contract_pb2.ListPlanChangesResponse]  # type: ignore[assignment]
     """Lists the changes of plan that began or ended a contract, in order of creation. Errors: CONTRACT_NOT_FOUND
     (NOT_FOUND).
+    """
+    CreatePlanOffer: _aio.UnaryUnaryMultiCallable[_contract_pb2.CreatePlanOfferRequest, _contract_pb2.CreatePlanOfferResponse]  # type: ignore[assignment]
+    """Creates an offer: a plan to which customers may change their contracts themselves (SelfService.ChangeOwnPlan). Its terms
+    are checked as at ChangePlan, at today's prices; they never change: archive the offer, and create another. Idempotent by
+    request_id. Errors: CUSTOMER_NOT_FOUND and those of CreateContract for the terms; PLAN_NOT_PRORATED
+    (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+    """
+    GetPlanOffer: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetPlanOfferRequest, _contract_pb2.GetPlanOfferResponse]  # type: ignore[assignment]
+    """Returns one offer, also an archived one. Errors: PLAN_OFFER_NOT_FOUND (NOT_FOUND)."""
+    ListPlanOffers: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListPlanOffersRequest, _contract_pb2.ListPlanOffersResponse]  # type: ignore[assignment]
+    """Lists the offers in order of creation."""
+    ArchivePlanOffer: _aio.UnaryUnaryMultiCallable[_contract_pb2.ArchivePlanOfferRequest, _contract_pb2.ArchivePlanOfferResponse]  # type: ignore[assignment]
+    """Archives an offer: from then on nobody can change to it; contracts that were begun by it stay. An archived offer stays as
+    it is. Idempotent by request_id. Errors: PLAN_OFFER_NOT_FOUND (NOT_FOUND).
     """
     ChangeSeats: _aio.UnaryUnaryMultiCallable[_contract_pb2.ChangeSeatsRequest, _contract_pb2.ChangeSeatsResponse]  # type: ignore[assignment]
     """Changes the number of seats, or who has them, from an instant on: bills the increase, and notifies the Ledger, which
@@ -762,6 +790,44 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_contract_pb2.ListPlanChangesResponse, _abc.Awaitable[_contract_pb2.ListPlanChangesResponse]]:
         """Lists the changes of plan that began or ended a contract, in order of creation. Errors: CONTRACT_NOT_FOUND
         (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def CreatePlanOffer(
+        self,
+        request: _contract_pb2.CreatePlanOfferRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.CreatePlanOfferResponse, _abc.Awaitable[_contract_pb2.CreatePlanOfferResponse]]:
+        """Creates an offer: a plan to which customers may change their contracts themselves (SelfService.ChangeOwnPlan). Its terms
+        are checked as at ChangePlan, at today's prices; they never change: archive the offer, and create another. Idempotent by
+        request_id. Errors: CUSTOMER_NOT_FOUND and those of CreateContract for the terms; PLAN_NOT_PRORATED
+        (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+        """
+
+    @_abc_1.abstractmethod
+    def GetPlanOffer(
+        self,
+        request: _contract_pb2.GetPlanOfferRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.GetPlanOfferResponse, _abc.Awaitable[_contract_pb2.GetPlanOfferResponse]]:
+        """Returns one offer, also an archived one. Errors: PLAN_OFFER_NOT_FOUND (NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def ListPlanOffers(
+        self,
+        request: _contract_pb2.ListPlanOffersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.ListPlanOffersResponse, _abc.Awaitable[_contract_pb2.ListPlanOffersResponse]]:
+        """Lists the offers in order of creation."""
+
+    @_abc_1.abstractmethod
+    def ArchivePlanOffer(
+        self,
+        request: _contract_pb2.ArchivePlanOfferRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.ArchivePlanOfferResponse, _abc.Awaitable[_contract_pb2.ArchivePlanOfferResponse]]:
+        """Archives an offer: from then on nobody can change to it; contracts that were begun by it stay. An archived offer stays as
+        it is. Idempotent by request_id. Errors: PLAN_OFFER_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod

@@ -57,6 +57,21 @@ class SelfServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_self__service__pb2.PreviewAdjustSeatsRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_self__service__pb2.PreviewAdjustSeatsResponse.FromString,
                 _registered_method=True)
+        self.ListOwnPlanOffers = channel.unary_unary(
+                '/purser.contract.v1.SelfService/ListOwnPlanOffers',
+                request_serializer=purser_dot_contract_dot_v1_dot_self__service__pb2.ListOwnPlanOffersRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_self__service__pb2.ListOwnPlanOffersResponse.FromString,
+                _registered_method=True)
+        self.PreviewOwnPlanChange = channel.unary_unary(
+                '/purser.contract.v1.SelfService/PreviewOwnPlanChange',
+                request_serializer=purser_dot_contract_dot_v1_dot_self__service__pb2.PreviewOwnPlanChangeRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_self__service__pb2.PreviewOwnPlanChangeResponse.FromString,
+                _registered_method=True)
+        self.ChangeOwnPlan = channel.unary_unary(
+                '/purser.contract.v1.SelfService/ChangeOwnPlan',
+                request_serializer=purser_dot_contract_dot_v1_dot_self__service__pb2.ChangeOwnPlanRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_self__service__pb2.ChangeOwnPlanResponse.FromString,
+                _registered_method=True)
 
 
 class SelfServiceServicer:
@@ -102,6 +117,33 @@ class SelfServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListOwnPlanOffers(self, request, context):
+        """Lists the plans that the vendor offers to this contract, in order of creation, each with today's prices and with the seats
+        that it would have. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, CONTRACT_NOT_STARTED, CONTRACT_HAS_TERM
+        (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewOwnPlanChange(self, request, context):
+        """Shows what ChangeOwnPlan would charge, give back and grant now, without doing it. Errors: the same, and
+        PEER_UNAVAILABLE (UNAVAILABLE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeOwnPlan(self, request, context):
+        """Changes the contract's plan now to one that the vendor offers, as ContractService.ChangePlan does, with the seats, the
+        seat ids and the end that the contract has now. Idempotent by request_id; a repeated request returns the change as it is
+        now. Errors: CONTRACT_NOT_FOUND, PLAN_OFFER_NOT_FOUND (NOT_FOUND); CONTRACT_HAS_TERM, TOO_FEW_SEATS, SEATS_BY_VENDOR and
+        those of ContractService.ChangePlan (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SelfServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -124,6 +166,21 @@ def add_SelfServiceServicer_to_server(servicer, server):
                     servicer.PreviewAdjustSeats,
                     request_deserializer=purser_dot_contract_dot_v1_dot_self__service__pb2.PreviewAdjustSeatsRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_self__service__pb2.PreviewAdjustSeatsResponse.SerializeToString,
+            ),
+            'ListOwnPlanOffers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOwnPlanOffers,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_self__service__pb2.ListOwnPlanOffersRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_self__service__pb2.ListOwnPlanOffersResponse.SerializeToString,
+            ),
+            'PreviewOwnPlanChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewOwnPlanChange,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_self__service__pb2.PreviewOwnPlanChangeRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_self__service__pb2.PreviewOwnPlanChangeResponse.SerializeToString,
+            ),
+            'ChangeOwnPlan': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeOwnPlan,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_self__service__pb2.ChangeOwnPlanRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_self__service__pb2.ChangeOwnPlanResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -237,6 +294,87 @@ class SelfService:
             '/purser.contract.v1.SelfService/PreviewAdjustSeats',
             purser_dot_contract_dot_v1_dot_self__service__pb2.PreviewAdjustSeatsRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_self__service__pb2.PreviewAdjustSeatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOwnPlanOffers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.SelfService/ListOwnPlanOffers',
+            purser_dot_contract_dot_v1_dot_self__service__pb2.ListOwnPlanOffersRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_self__service__pb2.ListOwnPlanOffersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewOwnPlanChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.SelfService/PreviewOwnPlanChange',
+            purser_dot_contract_dot_v1_dot_self__service__pb2.PreviewOwnPlanChangeRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_self__service__pb2.PreviewOwnPlanChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeOwnPlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.SelfService/ChangeOwnPlan',
+            purser_dot_contract_dot_v1_dot_self__service__pb2.ChangeOwnPlanRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_self__service__pb2.ChangeOwnPlanResponse.FromString,
             options,
             channel_credentials,
             insecure,

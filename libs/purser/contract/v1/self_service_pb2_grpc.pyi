@@ -57,6 +57,21 @@ class SelfServiceStub:
     """Shows what AdjustSeats would charge and grant now, without doing it. Errors: the same, and PEER_UNAVAILABLE
     (UNAVAILABLE).
     """
+    ListOwnPlanOffers: _grpc.UnaryUnaryMultiCallable[_self_service_pb2.ListOwnPlanOffersRequest, _self_service_pb2.ListOwnPlanOffersResponse]
+    """Lists the plans that the vendor offers to this contract, in order of creation, each with today's prices and with the seats
+    that it would have. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, CONTRACT_NOT_STARTED, CONTRACT_HAS_TERM
+    (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+    """
+    PreviewOwnPlanChange: _grpc.UnaryUnaryMultiCallable[_self_service_pb2.PreviewOwnPlanChangeRequest, _self_service_pb2.PreviewOwnPlanChangeResponse]
+    """Shows what ChangeOwnPlan would charge, give back and grant now, without doing it. Errors: the same, and
+    PEER_UNAVAILABLE (UNAVAILABLE).
+    """
+    ChangeOwnPlan: _grpc.UnaryUnaryMultiCallable[_self_service_pb2.ChangeOwnPlanRequest, _self_service_pb2.ChangeOwnPlanResponse]
+    """Changes the contract's plan now to one that the vendor offers, as ContractService.ChangePlan does, with the seats, the
+    seat ids and the end that the contract has now. Idempotent by request_id; a repeated request returns the change as it is
+    now. Errors: CONTRACT_NOT_FOUND, PLAN_OFFER_NOT_FOUND (NOT_FOUND); CONTRACT_HAS_TERM, TOO_FEW_SEATS, SEATS_BY_VENDOR and
+    those of ContractService.ChangePlan (FAILED_PRECONDITION).
+    """
 
 @_typing.type_check_only
 class SelfServiceAsyncStub(SelfServiceStub):
@@ -86,6 +101,21 @@ class SelfServiceAsyncStub(SelfServiceStub):
     PreviewAdjustSeats: _aio.UnaryUnaryMultiCallable[_self_service_pb2.PreviewAdjustSeatsRequest, _self_service_pb2.PreviewAdjustSeatsResponse]  # type: ignore[assignment]
     """Shows what AdjustSeats would charge and grant now, without doing it. Errors: the same, and PEER_UNAVAILABLE
     (UNAVAILABLE).
+    """
+    ListOwnPlanOffers: _aio.UnaryUnaryMultiCallable[_self_service_pb2.ListOwnPlanOffersRequest, _self_service_pb2.ListOwnPlanOffersResponse]  # type: ignore[assignment]
+    """Lists the plans that the vendor offers to this contract, in order of creation, each with today's prices and with the seats
+    that it would have. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, CONTRACT_NOT_STARTED, CONTRACT_HAS_TERM
+    (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+    """
+    PreviewOwnPlanChange: _aio.UnaryUnaryMultiCallable[_self_service_pb2.PreviewOwnPlanChangeRequest, _self_service_pb2.PreviewOwnPlanChangeResponse]  # type: ignore[assignment]
+    """Shows what ChangeOwnPlan would charge, give back and grant now, without doing it. Errors: the same, and
+    PEER_UNAVAILABLE (UNAVAILABLE).
+    """
+    ChangeOwnPlan: _aio.UnaryUnaryMultiCallable[_self_service_pb2.ChangeOwnPlanRequest, _self_service_pb2.ChangeOwnPlanResponse]  # type: ignore[assignment]
+    """Changes the contract's plan now to one that the vendor offers, as ContractService.ChangePlan does, with the seats, the
+    seat ids and the end that the contract has now. Idempotent by request_id; a repeated request returns the change as it is
+    now. Errors: CONTRACT_NOT_FOUND, PLAN_OFFER_NOT_FOUND (NOT_FOUND); CONTRACT_HAS_TERM, TOO_FEW_SEATS, SEATS_BY_VENDOR and
+    those of ContractService.ChangePlan (FAILED_PRECONDITION).
     """
 
 class SelfServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -137,6 +167,39 @@ class SelfServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_self_service_pb2.PreviewAdjustSeatsResponse, _abc.Awaitable[_self_service_pb2.PreviewAdjustSeatsResponse]]:
         """Shows what AdjustSeats would charge and grant now, without doing it. Errors: the same, and PEER_UNAVAILABLE
         (UNAVAILABLE).
+        """
+
+    @_abc_1.abstractmethod
+    def ListOwnPlanOffers(
+        self,
+        request: _self_service_pb2.ListOwnPlanOffersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_self_service_pb2.ListOwnPlanOffersResponse, _abc.Awaitable[_self_service_pb2.ListOwnPlanOffersResponse]]:
+        """Lists the plans that the vendor offers to this contract, in order of creation, each with today's prices and with the seats
+        that it would have. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, CONTRACT_NOT_STARTED, CONTRACT_HAS_TERM
+        (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+        """
+
+    @_abc_1.abstractmethod
+    def PreviewOwnPlanChange(
+        self,
+        request: _self_service_pb2.PreviewOwnPlanChangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_self_service_pb2.PreviewOwnPlanChangeResponse, _abc.Awaitable[_self_service_pb2.PreviewOwnPlanChangeResponse]]:
+        """Shows what ChangeOwnPlan would charge, give back and grant now, without doing it. Errors: the same, and
+        PEER_UNAVAILABLE (UNAVAILABLE).
+        """
+
+    @_abc_1.abstractmethod
+    def ChangeOwnPlan(
+        self,
+        request: _self_service_pb2.ChangeOwnPlanRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_self_service_pb2.ChangeOwnPlanResponse, _abc.Awaitable[_self_service_pb2.ChangeOwnPlanResponse]]:
+        """Changes the contract's plan now to one that the vendor offers, as ContractService.ChangePlan does, with the seats, the
+        seat ids and the end that the contract has now. Idempotent by request_id; a repeated request returns the change as it is
+        now. Errors: CONTRACT_NOT_FOUND, PLAN_OFFER_NOT_FOUND (NOT_FOUND); CONTRACT_HAS_TERM, TOO_FEW_SEATS, SEATS_BY_VENDOR and
+        those of ContractService.ChangePlan (FAILED_PRECONDITION).
         """
 
 def add_SelfServiceServicer_to_server(servicer: SelfServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

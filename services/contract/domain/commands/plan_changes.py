@@ -7,6 +7,7 @@ from datetime import datetime
 from meshkit.quantity import Credits, Money
 from services.contract.domain.commands.contracts import CreateContract, GrantScheduleTerms, SubscriptionTerms
 from services.contract.domain.contract import (
+    Contract,
     ContractNow,
     MoneyBack,
 )
@@ -22,8 +23,21 @@ from services.contract.domain.plan_change import IncludedCredits, PlanChange, Un
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptTerms:
+    """What stays as it is when a customer changes the plan: the end, the seat ids, and the seats.
+
+    quantities: the seats by position of subscription; empty: as many as the contract has when it is changed.
+    """
+
+    quantities: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanTerms:
-    """A change of plan from `contract_id` to the contract that these terms describe."""
+    """A change of plan from `contract_id` to the contract that these terms describe.
+
+    kept None: the vendor changes it, and everything is as these terms say.
+    """
 
     contract_id: ContractId
     name: str
@@ -35,6 +49,7 @@ class PlanTerms:
     money_back: MoneyBack
     accept_unprorated: bool
     overage: tuple[OverageTerms, ...] = ()
+    kept: KeptTerms | None = None
 
     def contract(self, customer_id: CustomerId, *, start_time: datetime) -> CreateContract:
         """Return the terms of the new contract. Its id is that of no request."""
@@ -87,6 +102,7 @@ class PreviewedPlan:
     """What a change of plan would charge, give back and grant. off_due: taken off unpaid invoices by credit notes."""
 
     change: PlanChange
+    begun: Contract
     lines: tuple[InvoiceLine, ...]
     total: Money
     off_due: Money

@@ -22,6 +22,7 @@ from services.contract.domain.invoice import Invoice
 from services.contract.domain.invoice_parties import Party
 from services.contract.domain.payment_setups import PaymentSetup
 from services.contract.domain.payments import PaymentMethod
+from services.contract.domain.plan_offer import PlanOffer
 from services.contract.domain.refunds import TopUpRefund
 
 # What is stored for a repeated request; the format of each: store/formats.py.
@@ -36,6 +37,7 @@ Response = (
     | SeatsRepriced
     | InvoicePaid
     | PlanChangeMade
+    | PlanOffer
     | ScheduleChanged
     | SubscriptionChanged
     | InvoiceCredited

@@ -82,6 +82,30 @@ class PlanNotProrated(FailedPrecondition):
         )
 
 
+class PlanOfferNotFound(NotFound):
+    """No offer of a plan has the id, or it is not open to the customer."""
+
+    reason = "PLAN_OFFER_NOT_FOUND"
+
+    def __init__(self, *, plan_offer_id: str) -> None:
+        super().__init__(
+            f"plan offer {plan_offer_id!r} does not exist or is not open any more; list the offers again",
+            plan_offer_id=plan_offer_id,
+        )
+
+
+class ContractHasTerm(FailedPrecondition):
+    """The contract is signed for a term, so that only the vendor can change its plan."""
+
+    reason = "CONTRACT_HAS_TERM"
+
+    def __init__(self, *, contract_id: str) -> None:
+        super().__init__(
+            f"contract {contract_id!r} is signed for a term, so the vendor changes its plan; ask them",
+            contract_id=contract_id,
+        )
+
+
 class SubscriptionNotFound(NotFound):
     """The contract has no such subscription."""
 

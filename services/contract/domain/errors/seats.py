@@ -150,3 +150,17 @@ class SeatsAlreadyNamed(FailedPrecondition):
             f"the seats of subscription {subscription_id!r} are named already; ChangeSeats assigns them",
             subscription_id=subscription_id,
         )
+
+
+class SeatsByVendor(FailedPrecondition):
+    """The contract has more named seats than one change can carry over."""
+
+    reason = "SEATS_BY_VENDOR"
+
+    def __init__(self, *, contract_id: str, seat_ids_max: str) -> None:
+        super().__init__(
+            f"contract {contract_id!r} has more than {seat_ids_max} named seats, so the vendor changes its plan;"
+            " ask them",
+            contract_id=contract_id,
+            seat_ids_max=seat_ids_max,
+        )
