@@ -46,7 +46,7 @@ install: $(STAMP) ## create .venv from deploy/requirements.lock (does nothing if
 ##@ Check
 # Without a browser, the browser tests alone are skipped.
 test: install ## run every test on all cores (one folder: make test TESTS=tests/unit)
-	@$(if $(TESTS),$(findstring @tests/browser,@$(TESTS)),yes) && sh deploy/local/find-browser.sh $(RUN) install >/dev/null || true
+	@$(if $(if $(TESTS),$(findstring tests/browser,$(TESTS)),all),sh deploy/local/find-browser.sh $(RUN) install >/dev/null || true,:)
 	@$(RUN) -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(TESTS)
 
 browser: install ## find a browser for the tests of the pages, or install chromium
