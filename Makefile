@@ -15,13 +15,16 @@ EVENTS ?= 100000
 # How many worker processes `make test` uses; a part of the suite finishes before workers would have started.
 WORKERS ?= $(if $(TESTS),0,logical)
 
+# For `make lock`.
+UPGRADE ?= --upgrade
+
 # The interpreter that creates .venv; empty: the newest working Python >= 3.11 on PATH.
 PYTHON ?=
 
 VENV := .venv
 RUN := $(VENV)/bin/python
 # Named after what is installed and the folder: only a change of these installs again.
-STAMP := $(VENV)/.installed-$(shell { cat deploy/requirements.lock pyproject.toml; pwd; } | cksum | tr ' ' '-')
+STAMP := $(VENV)/.installed-$(shell { cat deploy/requirements.lock pyproject.toml libs/pyproject.toml; pwd; } | cksum | tr ' ' '-')
 ifeq ($(shell test -x $(RUN) && echo runs),)
 .PHONY: $(STAMP)
 endif
@@ -97,11 +100,11 @@ format: install ## format the code with ruff and buf
 	@$(RUN) -m ruff format .
 	@sh deploy/local/protos.sh format
 
-lock: install ## resolve pyproject.toml again into deploy/requirements.lock
+lock: install ## resolve both pyproject.toml again into deploy/requirements.lock (UPGRADE= keeps the versions that it has)
 	@$(RUN) -c 'import sys; sys.exit("purser: make the lock with the oldest supported Python: make clean; make PYTHON=python3.11 lock" if sys.version_info[:2] != (3, 11) else 0)'
-	@$(RUN) -m piptools compile --quiet --upgrade --all-extras --strip-extras --generate-hashes --allow-unsafe \
+	@$(RUN) deploy/local/requirements.py | $(RUN) -m piptools compile --quiet $(UPGRADE) --strip-extras --generate-hashes --allow-unsafe \
 		--no-header --no-annotate --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-		--output-file deploy/requirements.lock pyproject.toml
+		--output-file deploy/requirements.lock -
 
 clean: ## remove .venv and all caches, but not the data of `make up` in .purser
 	@rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -115,7 +118,7 @@ $(STAMP):
 	fi; \
 	rm -f $(VENV)/.installed-*; \
 	$(RUN) -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r deploy/requirements.lock && \
-	$(RUN) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable . && \
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable ./libs --editable . && \
 	touch $@
 
 .PHONY: help demo up install test browser simulate fuzz crash crash-import lint types protos-check bench bench-layers bench-picture protos format lock clean

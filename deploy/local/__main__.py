@@ -19,13 +19,15 @@ from rich.console import Console
 from rich.markup import escape
 
 from deploy.local import database, mesh, postgres, secret_keys, seed, story
+from deploy.local.database import SOURCE_ROOT
 from deploy.local.fault import Fault
 from deploy.local.identity import open_identity
 from deploy.local.ports import HOST, free_port
 from deploy.local.stripe import running_stripe
 from meshkit.clock import SystemClock
 
-STATE_FOLDER = database.SOURCE_ROOT / ".purser"
+# Of an installed wheel, the source root is the environment's folder of packages, which is no place for data.
+STATE_FOLDER = (SOURCE_ROOT if (SOURCE_ROOT / "pyproject.toml").is_file() else Path.cwd()) / ".purser"
 ACCESS_FOLDER = "access"  # certificates, keys and tokens
 SANDBOX_START_TIME = datetime(2025, 6, 1, tzinfo=UTC)
 Result = TypeVar("Result")
