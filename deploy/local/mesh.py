@@ -1,56 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the four services: each in its own process (`ProcessMesh`), or all in this process (`open_mesh`)."""
+"""Runs the four services, and what stands in front of them (the portal and the edge), each in its own process."""
 
 import asyncio
 import functools
-import importlib
 import os
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Self
-
-import grpc
-import grpc.aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from typing import Final, Self
 
 from deploy.local.children import Child
 from deploy.local.database import SERVICES
 from deploy.local.fault import Fault
 from deploy.local.identity import LocalIdentity
 from deploy.local.ports import HOST, free_port, is_free
-from meshkit.clock import Clock, ManualClock, SystemClock
-from meshkit.config import MeshSettings
-from meshkit.ids import Ids
-from meshkit.rpc.client import open_channel
+from deploy.local.readiness import until_answering, until_serving
+from purser_cli import tokens
 
 FIRST_PORT = 7001
 # The ports for services follow those for callers at this distance.
 PEER_PORTS_AFTER = 10
-READY_SECONDS_MAX = 60.0
-POLL_SECONDS = 0.02
+# What serves HTTP in front of the services, on the ports that follow theirs.
+FRONTS = ("portal", "edge")
 
 
-def addresses(first_port: int | None) -> dict[str, str]:
-    """Return each service's address: `first_port` and the three ports after it, or free ports when it is None.
+def addresses(first_port: int | None, names: Sequence[str] = SERVICES) -> dict[str, str]:
+    """Return the address of each: `first_port` and the ports after it, or free ports when it is None.
 
     Raises Fault when another process listens on one of them.
     """
     if first_port is None:
-        return {service: f"{HOST}:{free_port()}" for service in SERVICES}
-    for number, service in enumerate(SERVICES):
+        return {name: f"{HOST}:{free_port()}" for name in names}
+    for number, name in enumerate(names):
         if not is_free(first_port + number):
             raise Fault(
-                f"port {first_port + number} is taken, and {service} needs it; stop the process that listens "
+                f"port {first_port + number} is taken, and {name} needs it; stop the process that listens "
                 "there, or choose other ports: make up FIRST_PORT=17001"
             )
-    return {service: f"{HOST}:{first_port + number}" for number, service in enumerate(SERVICES)}
+    return {name: f"{HOST}:{first_port + number}" for number, name in enumerate(names)}
+
+
+def front_addresses(first_port: int) -> dict[str, str]:
+    """Return the addresses of the portal and the edge. Raises Fault as `addresses` does."""
+    return addresses(first_port + len(SERVICES), FRONTS)
 
 
 NO_PAYMENTS: Final[Mapping[str, str]] = {}
+NO_FRONTS: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +98,25 @@ def environment(
     return named if access is not None else {**named, "PURSER_INSECURE": "true"}
 
 
+def front_environment(
+    front: str, *, listen: str, at: Mapping[str, str], identity: LocalIdentity
+) -> dict[str, str]:
+    """Return the settings of the portal or the edge as environment variables. at: the addresses of the services."""
+    settings = {
+        "LISTEN": listen,
+        "CA_FILE": str(identity.files.authority),
+        "JWKS": str(identity.files.folder / tokens.JWKS_FILE),
+        **{f"{service.upper()}_ADDRESS": address for service, address in at.items()},
+    }
+    return {f"PURSER_{front.upper()}_{name}": value for name, value in settings.items()}
+
+
 class ProcessMesh:
-    """Four child processes, `python -m services.<service>`.
+    """Four child processes, `python -m services.<service>`, and the fronts that are named.
 
     urls: each service's URL of a migrated database. secret_keys: Alert's. access None: insecure. payments: Contract's
-    settings of its payment provider. say: called with a service's name and each line of its output.
+    settings of its payment provider. fronts: addresses of FRONTS, which need `access`. say: called with a name and each
+    line of that process's output.
     """
 
     def __init__(
@@ -117,32 +129,40 @@ class ProcessMesh:
         secret_keys: str,
         access: Secured | None = None,
         payments: Mapping[str, str] = NO_PAYMENTS,
+        fronts: Mapping[str, str] = NO_FRONTS,
         say: Callable[[str, str], None] = lambda service, line: None,
     ) -> None:
         self.addresses = dict(addresses)
+        self.fronts = dict(fronts)
         self.access = access
         self._death: asyncio.Future[Fault] | None = None
-        self._children = {
-            service: Child(
+        environments = {
+            service: environment(
                 service,
-                f"services.{service}",
-                {
-                    **os.environ,
-                    **environment(
-                        service,
-                        url=urls[service],
-                        at=addresses,
-                        access=access,
-                        sandbox_start_time=sandbox_start_time,
-                        secret_keys=secret_keys,
-                        payments=payments,
-                    ),
-                },
-                log=log_folder / f"{service}.log",
-                say=functools.partial(say, service),
-                on_death=self._report_death,
+                url=urls[service],
+                at=addresses,
+                access=access,
+                sandbox_start_time=sandbox_start_time,
+                secret_keys=secret_keys,
+                payments=payments,
             )
             for service in SERVICES
+        }
+        for front, listen in fronts.items():
+            assert access is not None
+            environments[front] = front_environment(
+                front, listen=listen, at=addresses, identity=access.identity
+            )
+        self._children = {
+            name: Child(
+                name,
+                f"services.{name}",
+                {**os.environ, **variables},
+                log=log_folder / f"{name}.log",
+                say=functools.partial(say, name),
+                on_death=self._report_death,
+            )
+            for name, variables in environments.items()
         }
 
     async def __aenter__(self) -> Self:
@@ -157,19 +177,16 @@ class ProcessMesh:
         await self.stop()
 
     async def start(self, *services: str) -> None:
-        """Start these services (none named: all). Returns when they are SERVING.
+        """Start these services (none named: all, and the fronts). Returns when they are SERVING.
 
-        Raises Fault, in one line, when a service ends or does not serve within 60 s.
+        Raises Fault, in one line, when one of them ends or does not serve within 60 s.
         """
-        chosen = services or SERVICES
+        chosen = services or tuple(self._children)
         if self._death is None or self._death.done():
             self._death = asyncio.get_running_loop().create_future()
         for service in chosen:
             await self._children[service].start()
-        credentials = None if self.access is None else self.access.identity.credentials()
-        serving = asyncio.gather(
-            *(until_serving(service, self.addresses[service], credentials) for service in chosen)
-        )
+        serving = asyncio.gather(*(self._until_up(name) for name in chosen))
         await asyncio.wait((serving, self._death), return_when=asyncio.FIRST_COMPLETED)
         if self._death.done():
             serving.cancel()
@@ -180,7 +197,7 @@ class ProcessMesh:
 
     async def stop(self, *services: str) -> None:
         """Stop these services (none named: all) gracefully: SIGTERM to all at the same time."""
-        await asyncio.gather(*(self._children[service].stop() for service in services or SERVICES))
+        await asyncio.gather(*(self._children[service].stop() for service in services or self._children))
 
     async def restart(self, service: str) -> None:
         """Stop the service gracefully and start it again on the same port."""
@@ -204,100 +221,12 @@ class ProcessMesh:
         assert self._death is not None
         return await asyncio.shield(self._death)
 
+    async def _until_up(self, name: str) -> None:
+        if name in self.fronts:
+            return await until_answering(name, self.fronts[name])
+        credentials = None if self.access is None else self.access.identity.credentials()
+        return await until_serving(name, self.addresses[name], credentials)
+
     def _report_death(self, fault: Fault) -> None:
         if self._death is not None and not self._death.done():
             self._death.set_result(fault)
-
-
-async def until_serving(
-    service: str, address: str, credentials: grpc.ChannelCredentials | None = None
-) -> None:
-    """Wait until the health check at `address` returns SERVING. Raises Fault after 60 s."""
-    deadline = time.monotonic() + READY_SECONDS_MAX
-    async with open_channel(address, credentials) as channel:
-        health = health_pb2_grpc.HealthStub(channel)
-        while time.monotonic() < deadline:
-            if await _is_serving(health):
-                return
-            await asyncio.sleep(POLL_SECONDS)
-    raise Fault(f"{service} does not serve at {address} after {READY_SECONDS_MAX:.0f} s")
-
-
-async def _is_serving(health: Any) -> bool:
-    try:
-        answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=1.0)
-    except grpc.aio.AioRpcError:
-        return False
-    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mesh:
-    """All four services in this process, with real channels between them. `apps`: the result of each open_service."""
-
-    addresses: Mapping[str, str]
-    apps: Mapping[str, Any]
-    clocks: Mapping[str, Clock]
-
-
-@asynccontextmanager
-async def open_mesh(
-    urls: Mapping[str, str],
-    *,
-    addresses: Mapping[str, str],
-    sandbox_start_time: datetime | None,
-    secret_keys: str,
-    access: Secured | None = None,
-    wall: Clock | None = None,
-    payments: Mapping[str, str] = NO_PAYMENTS,
-    services: tuple[str, ...] = SERVICES,
-) -> AsyncIterator[Mesh]:
-    """Serve until the block ends.
-
-    urls: each service's URL of a migrated database. secret_keys: Alert's. access None: insecure. wall: operational
-    time, by default the system clock. payments: Contract's settings of its payment provider. Raises
-    what open_service raises, for instance PortTaken.
-    """
-    wall = SystemClock() if wall is None else wall
-    async with AsyncExitStack() as stack:
-        apps = {}
-        clocks: dict[str, Clock] = {}
-        for service in services:
-            variables = environment(
-                service,
-                url=urls[service],
-                at=addresses,
-                access=access,
-                sandbox_start_time=sandbox_start_time,
-                secret_keys=secret_keys,
-                payments=payments,
-            )
-            clocks[service] = wall if sandbox_start_time is None else ManualClock(sandbox_start_time)
-            open_service = importlib.import_module(f"services.{service}.app").open_service
-            apps[service] = await stack.enter_async_context(
-                open_service(
-                    _settings(service, variables),
-                    clock=clocks[service],
-                    wall=wall,
-                    ids=Ids(wall),
-                )
-            )
-        yield Mesh(addresses=dict(addresses), apps=apps, clocks=clocks)
-
-
-def _settings(service: str, variables: Mapping[str, str]) -> MeshSettings:
-    """Return the service's settings as its environment variables would set them."""
-    config = importlib.import_module(f"services.{service}.config")
-    (settings,) = (
-        kind
-        for kind in vars(config).values()
-        if isinstance(kind, type) and issubclass(kind, MeshSettings) and kind.__module__ == config.__name__
-    )
-    prefix = f"PURSER_{service.upper()}_"
-    build: Callable[..., MeshSettings] = settings
-    return build(
-        **{
-            name.removeprefix(prefix).lower() if name.startswith(prefix) else name: value
-            for name, value in variables.items()
-        }
-    )

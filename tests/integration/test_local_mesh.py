@@ -14,7 +14,9 @@ import pytest
 
 from deploy.local import database, mesh
 from deploy.local.fault import Fault
+from deploy.local.in_process import open_mesh
 from deploy.local.mesh import ProcessMesh
+from deploy.local.readiness import until_serving
 from tests.support.alert import SECRET_KEYS
 from tests.support.postgres import Databases
 
@@ -46,7 +48,7 @@ async def test_four_processes_serve_and_stop_when_asked(databases: Databases, tm
     async with _processes(databases, tmp_path) as running:
         pids = [running.pid(service) for service in database.SERVICES]
         for service in database.SERVICES:
-            await mesh.until_serving(service, running.addresses[service])
+            await until_serving(service, running.addresses[service])
 
     assert len(set(pids)) == 4
     for pid in pids:
@@ -55,14 +57,14 @@ async def test_four_processes_serve_and_stop_when_asked(databases: Databases, tm
 
 
 async def test_one_process_serves_all_four(databases: Databases) -> None:
-    async with mesh.open_mesh(
+    async with open_mesh(
         databases.urls,
         addresses=mesh.addresses(None),
         sandbox_start_time=START_TIME,
         secret_keys=SECRET_KEYS,
     ) as running:
         for service in database.SERVICES:
-            await mesh.until_serving(service, running.addresses[service])
+            await until_serving(service, running.addresses[service])
 
 
 async def test_a_restarted_service_keeps_its_address(databases: Databases, tmp_path: Path) -> None:
@@ -75,7 +77,7 @@ async def test_a_restarted_service_keeps_its_address(databases: Databases, tmp_p
         await running.kill("catalog")
         await running.start("catalog")
         third = running.pid("catalog")
-        await mesh.until_serving("catalog", running.addresses["catalog"])
+        await until_serving("catalog", running.addresses["catalog"])
     finally:
         await running.stop()
 

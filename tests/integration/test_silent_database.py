@@ -8,7 +8,8 @@ import grpc.aio
 import pytest
 from grpc import StatusCode
 
-from deploy.local.mesh import addresses, open_mesh
+from deploy.local.in_process import open_mesh
+from deploy.local.mesh import addresses
 from meshkit.rpc.client import open_channel
 from purser.alert.v1 import alert_pb2 as alert
 from purser.alert.v1.alert_pb2_grpc import AlertServiceStub

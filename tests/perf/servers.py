@@ -12,6 +12,7 @@ from deploy.local import mesh
 from deploy.local.children import Child
 from deploy.local.fault import Fault
 from deploy.local.ports import free_port
+from deploy.local.readiness import until_serving
 from meshkit.rpc.client import open_channel
 from tests.perf.goals import NotMeasured
 
@@ -54,7 +55,7 @@ async def running_ledger(
     settings = mesh.environment("ledger", url=url, at=at, access=access, sandbox_start_time=None)
     module = "services.ledger" if decides else "tests.perf.layer_server"
     async with _running("ledger", module, settings, folder) as child:
-        await mesh.until_serving("ledger", address, access and access.identity.credentials())
+        await until_serving("ledger", address, access and access.identity.credentials())
         yield Server(address=address, pid=child.pid)
 
 

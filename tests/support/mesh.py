@@ -21,7 +21,9 @@ from grpc_status import rpc_status
 from deploy.local import mesh
 from deploy.local.database import SERVICES
 from deploy.local.identity import LocalIdentity, open_identity
+from deploy.local.in_process import open_mesh
 from deploy.local.mesh import NO_PAYMENTS, ProcessMesh, Secured
+from deploy.local.readiness import until_serving
 from deploy.local.seatsco import (
     ASSISTANT,
     Offer,
@@ -126,7 +128,7 @@ class SwitchedMesh:
         for service in services or SERVICES:
             assert service not in self._running
             stack = AsyncExitStack()
-            one = mesh.open_mesh(
+            one = open_mesh(
                 self._urls,
                 addresses=self.addresses,
                 sandbox_start_time=self._sandbox_start_time,
@@ -139,7 +141,7 @@ class SwitchedMesh:
             self._running[service] = stack
             # All channels of this process to one address share a connection, so none of them waits to reconnect.
             credentials = None if self.access is None else self.access.identity.credentials()
-            await mesh.until_serving(service, self.addresses[service], credentials)
+            await until_serving(service, self.addresses[service], credentials)
 
     async def stop(self, *services: str) -> None:
         """Stop these services gracefully, one after the other."""
