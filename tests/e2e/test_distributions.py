@@ -3,15 +3,20 @@
 
 import asyncio
 import hashlib
+import re
 import subprocess
 import sys
 import tomllib
 import zipfile
 from pathlib import Path, PurePosixPath
 
+import httpx
 import pytest
 
-from deploy.local.database import SOURCE_ROOT
+from deploy.local.database import SERVICES, SOURCE_ROOT
+from deploy.local.mesh import front_environment
+from deploy.local.ports import HOST, free_port
+from deploy.local.readiness import until_answering
 from deploy.local.seatsco import ASSISTANT
 from tests.architecture.source import files
 from tests.support.mesh import SwitchedMesh, acme_at, secured
@@ -117,6 +122,26 @@ async def test_the_mesh_is_installed_with_everything_that_runs(tmp_path: Path) -
 
     assert "token" in await _output(programs / "purser", "--help", cwd=tmp_path)
     assert "migrate" in await _output(programs / "python", "-m", "services.contract", "--help", cwd=tmp_path)
+    assert await _pages(programs, tmp_path) == ["de", "text/css; charset=utf-8"]
+
+
+async def _pages(programs: Path, folder: Path) -> list[str]:
+    """Serve the portal, and return the language of its sign-in page for a German, and the type of its styles."""
+    access, listen = secured(folder / "identities"), f"{HOST}:{free_port()}"
+    at = dict.fromkeys(SERVICES, f"{HOST}:{free_port()}")  # nobody listens there, and signing in needs nobody
+    settings = front_environment("portal", listen=listen, at=at, identity=access.identity)
+    process = await asyncio.create_subprocess_exec(
+        programs / "python", "-m", "services.portal", cwd=folder, env=settings
+    )
+    try:
+        await until_answering("portal", listen)
+        async with httpx.AsyncClient(base_url=f"http://{listen}", trust_env=False) as http:
+            page = await http.get("/enter", headers={"accept-language": "de"})
+            styles = await http.get("/static/portal.css")
+    finally:
+        process.terminate()
+        assert await process.wait() == 0
+    return [re.findall(r'<html lang="(\w+)"', page.text)[0], styles.headers["content-type"]]
 
 
 @pytest.mark.parametrize("name", ["googleapis-common-protos", "grpcio", "grpcio-status", "protobuf"])
