@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """SeatsCo, the vendor in our examples: its catalog, its customer Acme, and stubs to a mesh. Used by `demo` and `up`."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc.aio
 
@@ -262,10 +262,26 @@ async def set_prices(stubs: Stubs, offer: Offer) -> Offer:
     )
 
 
+UNNAMED: Mapping[str, Any] = {"quantity_management": contract.QUANTITY_MANAGEMENT_QUANTITY_ONLY}
+
+
+def _named(people: Sequence[str]) -> Mapping[str, Any]:
+    """Return the terms of seats with names, whose credits remain pooled."""
+    return {
+        "quantity_management": contract.QUANTITY_MANAGEMENT_SEAT_BASED,
+        "seat_group_key": "user_id",
+        "initial_seat_ids": people,
+        "shared_pool": contract.SharedPool(access=contract.SHARED_POOL_ACCESS_EVERYONE),
+    }
+
+
 async def sign_acme(
-    stubs: Stubs, offer: Offer, *, name: str = "Acme Inc.", alias: str = "acme"
+    stubs: Stubs, offer: Offer, *, name: str = "Acme Inc.", alias: str = "acme", people: Sequence[str] = ()
 ) -> contract.CreateContractResponse:
-    """Create a customer and its contract: four annual seats, each with 100 pooled AI credits a month."""
+    """Create a customer and its contract: four annual seats, each with 100 pooled AI credits a month.
+
+    people: who has the seats, by the user_id of their usage; none: the seats are without names.
+    """
     await stubs.contract.CreateCustomer(
         contract.CreateCustomerRequest(request_id=f"seatsco-{alias}", name=name, aliases=[alias])
     )
@@ -281,11 +297,11 @@ async def sign_acme(
                     product_id=offer.team_plan,
                     billing_frequency=contract.BILLING_FREQUENCY_ANNUAL,
                     collection_schedule=contract.COLLECTION_SCHEDULE_ADVANCE,
-                    quantity_management=contract.QUANTITY_MANAGEMENT_QUANTITY_ONLY,
                     initial_quantity=4,
                     proration=contract.SeatProration(
                         is_prorated=True, invoicing=contract.SEAT_INVOICING_BILL_IMMEDIATELY
                     ),
+                    **(_named(people) if people else UNNAMED),
                 )
             ],
             grant_schedules=[

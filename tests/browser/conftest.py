@@ -2,7 +2,7 @@
 """A browser per worker, and a visit with its own cookies per test; all tests here share one event loop."""
 
 import re
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,10 @@ from tests.support.browser import (
     open_visit,
     trace,
 )
+from tests.support.portal import PortalMesh, open_portal_mesh
+from tests.support.postgres import PostgresServer, own_database
 
+PEOPLE = ("ann", "bob", "cleo", "dan")
 FOLDER = Path(__file__).parent
 FAILED = pytest.StashKey[bool]()
 
@@ -68,6 +71,23 @@ async def visit(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterat
             kept = await keep_artefacts(one, name)
             request.node.add_report_section("teardown", "kept", "\n".join(map(str, kept)))
         assert one.faults == []
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def portal_mesh(
+    postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[PortalMesh]:
+    """A mesh in this process with the portal, for a module. The four seats of Acme belong to PEOPLE."""
+    async with own_database(postgres_server) as databases:
+        folder = tmp_path_factory.mktemp("identities")
+        async with open_portal_mesh(databases, folder, people=PEOPLE) as opened:
+            yield opened
+
+
+@pytest.fixture
+def link(portal_mesh: PortalMesh) -> Callable[..., str]:
+    """Makes a link to the portal with a token: `link()` of Acme's administrator, `link("operator")` of an operator."""
+    return portal_mesh.link
 
 
 @pytest_asyncio.fixture(loop_scope="session")

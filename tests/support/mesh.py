@@ -3,7 +3,7 @@
 
 import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -270,18 +270,23 @@ class Acme:
         assert found.is_consistent, found.discrepancies
 
 
-async def acme_of(stubs: Stubs) -> Acme:
-    """Create Acme and its contract; repeated, it is the same Acme, because its requests keep their ids."""
+async def acme_of(stubs: Stubs, *, people: Sequence[str] = ()) -> Acme:
+    """Create Acme and its contract; repeated, it is the same Acme, because its requests keep their ids.
+
+    people: who has its seats; none: they are without names.
+    """
     offer = await set_prices(stubs, await define_products(stubs))
-    signed = await sign_acme(stubs, offer)
+    signed = await sign_acme(stubs, offer, people=people)
     return Acme(stubs=stubs, offer=offer, contract=signed.contract)
 
 
 @asynccontextmanager
-async def acme_at(addresses: Mapping[str, str], identity: LocalIdentity | None = None) -> AsyncIterator[Acme]:
-    """Connect Acme to the running mesh that listens at `addresses`. identity None: insecure."""
+async def acme_at(
+    addresses: Mapping[str, str], identity: LocalIdentity | None = None, *, people: Sequence[str] = ()
+) -> AsyncIterator[Acme]:
+    """Connect Acme to the running mesh that listens at `addresses`. identity None: insecure. people: as acme_of."""
     async with open_stubs(addresses, identity) as stubs:
-        yield await acme_of(stubs)
+        yield await acme_of(stubs, people=people)
 
 
 async def advance(stubs: Stubs, at: datetime) -> None:

@@ -2,7 +2,7 @@
 """A whole mesh with the portal before it, in this process, and browsers without a screen that look at it."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from deploy.local.identity import TOKENS_VALID, LocalIdentity
+from deploy.local.mesh import NO_PAYMENTS
 from meshkit.clock import Clock, SystemClock
 from purser_cli import tokens
 from services.portal.app import open_portal
@@ -124,15 +125,25 @@ def portal_settings(mesh: SwitchedMesh, **more: Any) -> PortalSettings:
 
 @asynccontextmanager
 async def open_portal_mesh(
-    databases: Databases, folder: Path, *, wall: Clock | None = None, **settings: Any
+    databases: Databases,
+    folder: Path,
+    *,
+    wall: Clock | None = None,
+    people: Sequence[str] = (),
+    payments: Mapping[str, str] = NO_PAYMENTS,
+    **settings: Any,
 ) -> AsyncIterator[PortalMesh]:
-    """Yield a mesh with Acme and a portal whose balances are read 20 times a second. wall: by which sessions end."""
+    """Yield a mesh with Acme and a portal whose balances are read 20 times a second.
+
+    wall: by which sessions end. people: who has Acme's seats; none: they are without names. payments: Contract's
+    settings of its payment provider.
+    """
     access = secured(folder)
-    async with SwitchedMesh(databases, access=access) as mesh:
+    async with SwitchedMesh(databases, access=access, payments=payments) as mesh:
         await mesh.start()
         live = LiveBalances(poll_seconds=POLL_SECONDS)
         portal = open_portal(portal_settings(mesh, **settings), wall=wall or SystemClock(), live=live)
-        async with acme_at(mesh.addresses, access.identity) as acme, portal as port:
+        async with acme_at(mesh.addresses, access.identity, people=people) as acme, portal as port:
             yield PortalMesh(
                 url=f"http://127.0.0.1:{port}", acme=acme, mesh=mesh, identity=access.identity, live=live
             )
