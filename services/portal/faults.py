@@ -16,9 +16,10 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from meshkit.rpc.status import DETAILS_KEY
 from services.portal.i18n import N_
+from services.portal.mesh import service_of
 from services.portal.rendering import gettext_of, page
 from services.portal.security import Forbidden
-from services.portal.session import NotSignedIn
+from services.portal.session import NotSignedIn, Viewer
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +81,14 @@ def fault_of(error: AioRpcError) -> Fault:
     )
 
 
+def away_text(error: AioRpcError) -> str:
+    """Return what to tell operators whose service gave no answer."""
+    return (
+        f"{service_of(error).capitalize()} does not answer at the moment. Nothing is lost: try again in a minute, and"
+        " see the page Mesh. A form that is sent again from here has one effect."
+    )
+
+
 async def _rpc_failed(request: Request, error: AioRpcError) -> Response:
     if error.code() is StatusCode.UNAUTHENTICATED:
         return await _not_signed_in(request, NotSignedIn("expired"))
@@ -88,6 +97,9 @@ async def _rpc_failed(request: Request, error: AioRpcError) -> Response:
         log.warning("service_failed", path=request.url.path, code=error.code().name, reason=fault.reason)
     translated = gettext_of(request)
     message = fault.message or translated(_AWAY if fault.status == 503 else _OURS)
+    viewer: Viewer | None = getattr(request.state, "viewer", None)
+    if fault.status == 503 and viewer is not None and viewer.is_operator:
+        message = away_text(error)
     return _fault_page(request, fault.status, message, fault.fields)
 
 

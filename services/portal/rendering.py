@@ -25,6 +25,8 @@ from services.portal.security import csrf_input
 from services.portal.session import Sessions, Viewer, cookie_attributes
 
 FOLDER: Final = Path(__file__).parent
+# Their pages are not translated.
+OPERATORS_LANGUAGE: Final = "en"
 _FORMATS: Final = ("credits", "quantity", "count", "money", "percent", "date", "time", "hour", "iso", "ago")
 
 
@@ -68,14 +70,14 @@ def fragment(request: Request, template: str, *, status: int = 200, **values: An
 
 def text(request: Request, template: str, **values: Any) -> str:
     """Return what a template shows, as text."""
-    language = language_of(request, _preferred(request, "language"))
+    language = _language(request)
     return environment(language).get_template(template).render(**_context(request, language), **values)
 
 
 def formats_of(request: Request) -> Formats:
     """Return the formats of the viewer."""
     return Formats(
-        language_of(request, _preferred(request, "language")),
+        _language(request),
         zone_of(request, _preferred(request, "zone")),
         portal_of(request).wall.now(),
     )
@@ -83,7 +85,7 @@ def formats_of(request: Request) -> Formats:
 
 def gettext_of(request: Request) -> Callable[[str], str]:
     """Return the function that translates into the viewer's language."""
-    return translations(language_of(request, _preferred(request, "language"))).gettext
+    return translations(_language(request)).gettext
 
 
 @cache
@@ -152,6 +154,13 @@ def _here(path: str, places: Sequence[Place]) -> str:
     """Return the path of the place to which a page belongs: the longest that it begins with."""
     inside = [one.path for one in places if path == one.path or path.startswith(one.path.rstrip("/") + "/")]
     return max(inside, key=len, default="")
+
+
+def _language(request: Request) -> str:
+    viewer: Viewer | None = getattr(request.state, "viewer", None)
+    if viewer is not None and viewer.is_operator:
+        return OPERATORS_LANGUAGE
+    return language_of(request, _preferred(request, "language"))
 
 
 def _preferred(request: Request, name: str) -> str:

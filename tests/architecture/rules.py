@@ -65,7 +65,17 @@ CLI_CHANNELS = (
 CLIENT_GATE = PurePosixPath("libs/purser_client/gate.py")
 CLIENT_MESHKIT = ("meshkit.clock", "meshkit.errors", "meshkit.ids", "meshkit.quantity")
 FRONT_LIBRARIES = (
-    *("babel", "google", "grpc", "jinja2", "markupsafe", "pydantic", "pydantic_core", "pydantic_settings"),
+    *(
+        "babel",
+        "google",
+        "grpc",
+        "grpc_health",
+        "jinja2",
+        "markupsafe",
+        "pydantic",
+        "pydantic_core",
+        "pydantic_settings",
+    ),
     *("starlette", "structlog"),
 )
 NOT_FOR_FRONTS = ("meshkit.db", "meshkit.outbox", "meshkit.migrations", "meshkit.requests", "meshkit.service")

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why: the decision behind a hold, and where an entry comes from."""
+
+import asyncio
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from purser.ledger.v1.ledger_pb2 import GetDecisionRequest
+from purser.ledger.v1.usage_pb2 import ExplainEntryRequest
+from services.portal.operator.showing import names_of, show
+from services.portal.session import viewer_of
+
+NAME = "Explain"
+
+
+async def explain(request: Request) -> Response:
+    """Show the form, and the explanation of what was asked for."""
+    asked = {name: value.strip() for name, value in request.query_params.items()}
+    if asked.get("hold"):
+        return await _hold(request, asked)
+    if asked.get("sequence"):
+        return await _entry(request, asked)
+    return show(request, "explain.html", asked=asked, decision=None, entry=None, problem="")
+
+
+async def _hold(request: Request, asked: dict[str, str]) -> Response:
+    mesh = viewer_of(request).mesh
+    decision, names = await asyncio.gather(
+        mesh.ledger.GetDecision(
+            GetDecisionRequest(customer=asked.get("customer", ""), hold_id=asked["hold"])
+        ),
+        names_of(mesh),
+    )
+    return show(request, "explain.html", asked=asked, decision=decision, entry=None, problem="", names=names)
+
+
+async def _entry(request: Request, asked: dict[str, str]) -> Response:
+    if not asked["sequence"].isdecimal() or len(asked["sequence"]) > 18:
+        problem = "The sequence of an entry is a whole number, such as 12."
+        return show(
+            request, "explain.html", status=400, asked=asked, decision=None, entry=None, problem=problem
+        )
+    mesh = viewer_of(request).mesh
+    entry, names = await asyncio.gather(
+        mesh.usage.ExplainEntry(
+            ExplainEntryRequest(
+                customer=asked.get("customer", ""),
+                credit_type_id=asked.get("credit_type", ""),
+                sequence=int(asked["sequence"]),
+            )
+        ),
+        names_of(mesh),
+    )
+    return show(request, "explain.html", asked=asked, decision=None, entry=entry, problem="", names=names)
+
+
+ROUTES: Sequence[Route] = (Route("/operator/explain", explain),)
