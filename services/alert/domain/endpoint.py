@@ -56,11 +56,15 @@ def is_reserved(header_name: str) -> bool:
 
 
 class EndpointKind(Enum):
-    """WEBHOOK: gets the payload of an event. SLACK: a text for people, in Slack's format (slack.py). EMAIL: a mail."""
+    """WEBHOOK: gets the payload of an event. SLACK: a text for people, in Slack's format (slack.py). EMAIL: a mail.
+
+    METRONOME: the event in the form of Metronome's webhooks (webhooks/metronome.py).
+    """
 
     WEBHOOK = "WEBHOOK"
     SLACK = "SLACK"
     EMAIL = "EMAIL"
+    METRONOME = "METRONOME"
 
 
 class DisableReason(Enum):

@@ -15,6 +15,7 @@ from services.alert.domain.delivery import POST_SECONDS_MAX, Answer, Attempt
 from services.alert.domain.endpoint import Header, Secret
 from services.alert.domain.errors import WebhookTargetRefused
 from services.alert.webhooks.bounded import HEAD_BYTES_MAX, BoundedTransport, HeadTooLong
+from services.alert.webhooks.metronome import metronome_headers
 from services.alert.webhooks.signature import signed_headers
 from services.alert.webhooks.targets import CheckedTargets
 from services.alert.webhooks.transport import PinnedTransport
@@ -25,7 +26,7 @@ _HEADERS: Final = {"content-type": "application/json", "user-agent": "Purser-Web
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posting:
-    """The content of one attempt. body: None: the payload of the event.
+    """The content of one attempt. body: None: the payload of the event. is_metronome: signed by Metronome's scheme.
 
     secrets: at least one, newest first; at: wall time.
     """
@@ -33,6 +34,7 @@ class Posting:
     attempt: Attempt
     url: str
     body: str | None = None
+    is_metronome: bool = False
     headers: Sequence[Header] = ()
     secrets: Sequence[Secret]
     at: datetime
@@ -77,7 +79,7 @@ class HttpPoster:
             posting.url,
             headers={
                 **{one.name: one.value for one in posting.headers},
-                **signed_headers(attempt.delivery_id, body, posting.secrets, at=posting.at),
+                **_signature(posting, body),
             },
             content=body.encode(),
         )
@@ -102,3 +104,9 @@ class HttpPoster:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def _signature(posting: Posting, body: str) -> dict[str, str]:
+    if posting.is_metronome:
+        return metronome_headers(body, posting.secrets, at=posting.at)
+    return signed_headers(posting.attempt.delivery_id, body, posting.secrets, at=posting.at)

@@ -46,6 +46,7 @@ from services.alert.mail.mailer import Mailer, Mailing
 from services.alert.operations.disabling import disable, lock_endpoint
 from services.alert.operations.ports import Courier
 from services.alert.store import PostgresStore, Transaction
+from services.alert.webhooks.metronome import metronome_body
 from services.alert.webhooks.poster import Poster, Posting
 
 # Of the pool's eight connections: the others are left to callers, however many webhooks are due.
@@ -155,7 +156,8 @@ class DeliveryAttempts:
         return Posting(
             attempt=attempt,
             url=endpoint.url,
-            body=slack_body(attempt.payload) if endpoint.kind is EndpointKind.SLACK else None,
+            body=_body_for(endpoint.kind, attempt),
+            is_metronome=endpoint.kind is EndpointKind.METRONOME,
             headers=headers,
             secrets=signing_secrets(secrets, at=at),
             at=at,
@@ -245,6 +247,19 @@ def _broken(attempt: Attempt, error: Exception) -> str:
     name = type(error).__name__
     log.error("webhook_posting_broken", delivery_id=attempt.delivery_id, error=name)
     return f"broken: {name}"
+
+
+def _body_for(kind: EndpointKind, attempt: Attempt) -> str | None:
+    """Return the body in the form that the endpoint wants; None: the payload itself."""
+    match kind:
+        case EndpointKind.SLACK:
+            return slack_body(attempt.payload)
+        case EndpointKind.METRONOME:
+            return metronome_body(attempt.payload, attempt.delivery_id)
+        case EndpointKind.WEBHOOK | EndpointKind.EMAIL:
+            return None
+        case _:
+            assert_never(kind)
 
 
 def _log(attempt: Attempt, answer: Answer, verdict: Verdict) -> None:

@@ -30,6 +30,7 @@ from services.alert.domain.endpoint import (
     WebhookEndpointId,
     is_reserved,
 )
+from services.alert.domain.event import EventType
 from services.alert.domain.mail import RECIPIENTS_MAX, is_mail_address
 from services.alert.domain.target import URL_LENGTH_MAX, target_of
 from services.alert.wire.deliveries import delivery_to_wire
@@ -47,10 +48,13 @@ _REASONS_TO_WIRE: Final = {
 _KINDS_TO_WIRE: Final = {
     EndpointKind.WEBHOOK: pb.ENDPOINT_KIND_WEBHOOK,
     EndpointKind.SLACK: pb.ENDPOINT_KIND_SLACK,
+    EndpointKind.METRONOME: pb.ENDPOINT_KIND_METRONOME,
     EndpointKind.EMAIL: pb.ENDPOINT_KIND_EMAIL,
 }
 _KINDS: Final[dict[int, EndpointKind]] = {number: kind for kind, number in _KINDS_TO_WIRE.items()}
 _LIST: Final = {"list": "webhook_endpoints"}
+# Metronome has no notification of an alarm's end.
+_METRONOMES_TYPES: Final = (EventType.IN_ALARM,)
 
 
 def create_from_wire(request: pb.CreateWebhookEndpointRequest) -> CreateWebhookEndpoint:
@@ -61,7 +65,9 @@ def create_from_wire(request: pb.CreateWebhookEndpointRequest) -> CreateWebhookE
         request_id=fields.request_id(request.request_id),
         fingerprint=fingerprint("CreateWebhookEndpoint", request),
         url="" if is_mail else _url(fields, request.url),
-        event_types=event_types_from_wire(fields, "event_types", request.event_types),
+        event_types=_METRONOMES_TYPES
+        if kind is EndpointKind.METRONOME and not request.event_types
+        else event_types_from_wire(fields, "event_types", request.event_types),
         headers=_headers(fields, "headers", request.headers),
         kind=kind,
         recipients=_recipients(fields, "recipients", request.recipients) if is_mail else (),

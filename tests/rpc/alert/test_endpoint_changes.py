@@ -4,6 +4,8 @@ that are disabled because they fail: on a real Alert that posts to real receiver
 """
 
 import asyncio
+import hashlib
+import hmac
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -26,6 +28,8 @@ from tests.support.alert import (
     SECRET_KEYS,
     AlertStub,
     RunningAlert,
+    a_crossing,
+    an_alert,
     running_alert,
     running_receiver,
 )
@@ -456,3 +460,25 @@ async def test_an_endpoint_of_the_kind_slack_gets_a_text_and_retries_it(
     assert (await created(alert, receiver, request_id="plain")).kind == pb.ENDPOINT_KIND_WEBHOOK
     with bad_fields("kind"):
         await created(alert, receiver, request_id="other", kind=9)
+
+
+async def test_an_endpoint_of_the_kind_metronome_gets_alarms_only_signed_by_its_scheme(
+    running: RunningAlert, receiver: WebhookReceiver
+) -> None:
+    made = await running.stub.CreateWebhookEndpoint(
+        pb.CreateWebhookEndpointRequest(
+            request_id="metronome", url=receiver.url, kind=pb.ENDPOINT_KIND_METRONOME
+        )
+    )
+    watched = await an_alert(running.stub)
+    await running.peer.ObserveCrossing(a_crossing(watched, 1, in_alarm=True))
+    received = await receiver.next_event()
+
+    assert made.webhook_endpoint.event_types == ["alert.in_alarm"]
+    body = json.loads(received.body)
+    assert body["type"] == "alerts.low_remaining_contract_credit_and_commit_balance_reached"
+    assert body["properties"]["remaining_balance"] == 7.5
+    signed = received.headers["x-metronome-date"].encode() + b"\n" + received.body
+    expected = hmac.new(made.secret.encode(), signed, hashlib.sha256).hexdigest()
+    assert received.headers["metronome-webhook-signature"] == expected
+    assert "webhook-signature" not in received.headers

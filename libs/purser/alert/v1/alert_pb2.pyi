@@ -46,6 +46,7 @@ class EndpointKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ENDPOINT_KIND_WEBHOOK: _ClassVar[EndpointKind]
     ENDPOINT_KIND_SLACK: _ClassVar[EndpointKind]
     ENDPOINT_KIND_EMAIL: _ClassVar[EndpointKind]
+    ENDPOINT_KIND_METRONOME: _ClassVar[EndpointKind]
 
 class DisableReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -82,6 +83,7 @@ ENDPOINT_KIND_UNSPECIFIED: EndpointKind
 ENDPOINT_KIND_WEBHOOK: EndpointKind
 ENDPOINT_KIND_SLACK: EndpointKind
 ENDPOINT_KIND_EMAIL: EndpointKind
+ENDPOINT_KIND_METRONOME: EndpointKind
 DISABLE_REASON_UNSPECIFIED: DisableReason
 DISABLE_REASON_OPERATOR: DisableReason
 DISABLE_REASON_GONE: DisableReason
