@@ -4,6 +4,7 @@
 import os
 import signal
 import sys
+import time
 import uuid
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def main() -> None:
         home=Path.home(),
         clock=SystemClock(),
         new_id=lambda: str(uuid.uuid4()),
+        pause=time.sleep,
         words=sys.argv[1:] + completed.split(),
     )
     sys.exit(app.run(surroundings))

@@ -3,12 +3,13 @@
 
 import typer
 
-from purser_cli import certs, token
+from purser_cli import certs, link, token
 from purser_cli.exits import Failed
 from purser_cli.importing import command as importing
 from purser_cli.rpc import commands as rpc_commands
 from purser_cli.session import command_line, login
 from purser_cli.session.surroundings import Surroundings
+from purser_cli.story import commands as story_commands
 
 
 def build(surroundings: Surroundings) -> typer.Typer:
@@ -16,6 +17,8 @@ def build(surroundings: Surroundings) -> typer.Typer:
     cli = command_line.root(surroundings)
     groups = rpc_commands.groups(surroundings)
     login.add_to(cli, surroundings)
+    story_commands.add_to(cli, surroundings)
+    link.add_to(cli, surroundings)
     if "usage" in groups:
         importing.add_to(groups["usage"])
     groups["token"] = token.commands(surroundings.clock)

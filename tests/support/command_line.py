@@ -6,7 +6,8 @@ import io
 import itertools
 import json
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +52,7 @@ class CommandLine:
     variables: Mapping[str, str] = field(default_factory=dict)
     before: tuple[str, ...] = ()
     clock: Clock = field(default_factory=SystemClock)
+    pause: Callable[[float], None] = time.sleep
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     async def run(self, *words: str, typed: str = "") -> Ended:
@@ -64,6 +66,7 @@ class CommandLine:
             home=self.home,
             clock=self.clock,
             new_id=lambda: f"made-{next(self.numbers)}",
+            pause=self.pause,
             words=words,
         )
         # Services of this process would log into the command's output.

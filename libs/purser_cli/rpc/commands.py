@@ -127,7 +127,7 @@ class _Run:
             self._show_by_service(responses)
         else:
             for _, one in responses:
-                output.show(one, self._out)
+                output.show(one, self._out, empty="done" if self._rpc.is_write else "nothing")
         self._tell_of_more(responses)
 
     def _show_by_service(self, responses: Any) -> None:

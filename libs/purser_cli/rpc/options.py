@@ -19,6 +19,7 @@ from purser_cli.rpc.values import MICROS_ENDING, WrongValue
 
 REQUEST_ID = "request_id"
 PAGE_TOKEN = "page_token"
+SUBJECTS = "subjects"
 KINDS = {
     FieldDescriptor.CPPTYPE_STRING: "TEXT",
     FieldDescriptor.CPPTYPE_ENUM: "NAME",
@@ -56,14 +57,6 @@ class FieldOption:
         )
         return _keyword(self.field.name, Annotated[kind | None, option])
 
-    def argument(self) -> inspect.Parameter:
-        """Return the argument by which it may be given instead."""
-        metavar = f"[{self.field.name.upper()}]"
-        return _keyword(
-            "subject",
-            Annotated[str | None, typer.Argument(metavar=metavar, help=f"instead of --{self.name}")],
-        )
-
     def _help(self) -> str:
         required = " [required]" if is_required(self.field) else ""
         repeated = " Repeatable." if self.field.is_repeated else ""
@@ -86,16 +79,16 @@ class FieldOption:
 def options_of(rpc: Rpc) -> list[FieldOption]:
     """Return the options of an rpc's command: its fields but for the idempotency key and the page."""
     fields = [one for one in rpc.method.input_type.fields if one.name not in (REQUEST_ID, PAGE_TOKEN)]
-    subject = next((one for one in fields if is_required(one) and _is_id(one)), None)
-    return [FieldOption(field, field is subject) for field in fields]
+    return [FieldOption(field, is_required(field) and _is_id(field)) for field in fields]
 
 
 def parameters_of(rpc: Rpc) -> Iterator[inspect.Parameter]:
     """Return the parameters of an rpc's command."""
     options = options_of(rpc)
-    for option in options:
-        if option.positional:
-            yield option.argument()
+    if positional := [option.name for option in options if option.positional]:
+        metavar = " ".join(f"[{name.upper()}]" for name in positional)
+        instead = f"Instead of {', '.join(f'--{name}' for name in positional)}, in this order."
+        yield _keyword(SUBJECTS, Annotated[list[str] | None, typer.Argument(metavar=metavar, help=instead)])
     for option in sorted(options, key=lambda one: not is_required(one.field)):
         yield option.parameter()
     yield from _common(rpc)
@@ -106,14 +99,15 @@ def request_of(rpc: Rpc, given: dict[str, Any], *, new_id: Callable[[], str]) ->
     request: Message = GetMessageClass(rpc.method.input_type)()
     if base := given.get("request_base"):
         requests.fill(request, requests.json_object(requests.content_of(base)))
+    subjects = list(given.get(SUBJECTS) or ())
     for option in options_of(rpc):
         value = given.get(option.field.name)
-        if option.positional and (subject := given.get("subject")):
-            if value:
-                raise WrongValue(f"{subject!r} and --{option.name} {value!r} say the same; give one of them")
-            value = subject
+        if option.positional and value is None and subjects:
+            value = subjects.pop(0)
         if value is not None and value != []:
             _set(request, option, value)
+    if subjects:
+        raise WrongValue(f"{', '.join(subjects)}: nothing is left that this could say")
     if rpc.is_write:
         setattr(request, REQUEST_ID, given.get(REQUEST_ID) or getattr(request, REQUEST_ID) or new_id())
     return request

@@ -29,6 +29,9 @@ NEXT_PAGE = "next_page_token"
 # Output that is no terminal is read by programs, which count no columns.
 PIPE_WIDTH = 10_000
 CELL_WIDTH_MAX = 48
+PERIOD = "purser.type.v1.BillingPeriod"
+# Messages that are shown as one text.
+ONE_TEXT = ("google.protobuf.Timestamp", "google.protobuf.Duration", "purser.type.v1.Money", PERIOD)
 RIGHT = {
     FieldDescriptor.CPPTYPE_INT32,
     FieldDescriptor.CPPTYPE_INT64,
@@ -51,11 +54,11 @@ def as_json(message: Message) -> str:
     return json.dumps(json_format.MessageToDict(message), indent=2, ensure_ascii=False)
 
 
-def show(message: Message, out: Console) -> None:
-    """Print a response for people."""
+def show(message: Message, out: Console, *, empty: str = "nothing") -> None:
+    """Print a response for people. empty: what is printed if it says nothing."""
     listed = _listed(message)
     if listed is None:
-        _show_one(message, out)
+        _show_one(message, out, empty)
         return
     field, rest = listed
     show_rows(list(getattr(message, field.name)), out)
@@ -78,9 +81,16 @@ def show_rows(
     if not messages:
         out.print("nothing")
         return
+    if not any(map(_is_cell, fields_of(messages[0]))):
+        # Nothing but messages inside, such as the results of a batch: the first one of each says most.
+        messages = [set_fields(message)[0][1] if set_fields(message) else message for message in messages]
     fields = [field for field in fields_of(messages[0]) if _is_cell(field)]
+    if any(descriptor_of(message) is not descriptor_of(messages[0]) for message in messages):
+        for message in messages:
+            _show_one(message, out)
+        return
     rows = [
-        {**(first or {}).get(at, {}), **{label(one): _cell(message, one) for one in fields}}
+        {**(first or {}).get(at, {}), **{label(one): _short(_cell(message, one)) for one in fields}}
         for at, message in enumerate(messages)
     ]
     right = {label(field) for field in fields if field.cpp_type in RIGHT}
@@ -122,10 +132,7 @@ def amount(micros: int) -> str:
 def _listed(message: Message) -> tuple[FieldDescriptor, list[tuple[FieldDescriptor, Any]]] | None:
     """Return the list that a response is about, and what else it says."""
     lists = [one for one in fields_of(message) if is_list_of_messages(one)]
-    is_page = NEXT_PAGE in descriptor_of(message).fields_by_name
-    if not lists or not (is_page or len(fields_of(message)) - len(lists) <= 1):
-        return None
-    if len(lists) > 1:
+    if not lists or not (descriptor_of(message).name.startswith("List") or len(fields_of(message)) == 1):
         return None
     rest = [
         (field, value)
@@ -135,14 +142,14 @@ def _listed(message: Message) -> tuple[FieldDescriptor, list[tuple[FieldDescript
     return lists[0], rest
 
 
-def _show_one(message: Message, out: Console) -> None:
+def _show_one(message: Message, out: Console, empty: str = "nothing") -> None:
     only = set_fields(message)
     if len(only) == 1 and _is_plain_message(only[0][0]):
         message = only[0][1]
     lines = list(_lines(message, ""))
     width = max((len(name) for name, _ in lines), default=0)
     if not lines:
-        out.print("done")
+        out.print(empty)
     for name, text in lines:
         out.print(f"[bold]{escape(name.ljust(width))}[/]  {escape(text)}".rstrip(), soft_wrap=True)
 
@@ -172,6 +179,10 @@ def _one_line(message: Message) -> str:
     return ", ".join(f"{label(field)} {_text(field, value)}" for field, value in set_fields(message))
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= CELL_WIDTH_MAX else f"{text[: CELL_WIDTH_MAX - 1]}…"
+
+
 def _cell(message: Message, field: FieldDescriptor) -> str:
     if field.message_type is not None and not field.is_repeated:
         return _text(field, getattr(message, field.name)) if message.HasField(field.name) else ""
@@ -194,6 +205,8 @@ def _text(field: FieldDescriptor, value: Any) -> str:
 def _single(field: FieldDescriptor, value: Any) -> str:
     if field.message_type is not None:
         text = values.special_text(value)
+        if text is None and field.message_type.full_name == PERIOD:
+            return f"{values.instant_text(value.start_time)} to {values.instant_text(value.end_time)}"
         return f"({_one_line(value)})" if text is None else text
     if field.enum_type is not None:
         return values.enum_name(enum_of(field), value)
@@ -220,11 +233,7 @@ def _fitting(names: Sequence[str], rows: Rows, width: int) -> list[str]:
 def _is_cell(field: FieldDescriptor) -> bool:
     if field.message_type is None or is_map(field):
         return True
-    return field.message_type.full_name in (
-        "google.protobuf.Timestamp",
-        "google.protobuf.Duration",
-        "purser.type.v1.Money",
-    )
+    return field.message_type.full_name in ONE_TEXT
 
 
 def _is_plain_message(field: FieldDescriptor) -> bool:

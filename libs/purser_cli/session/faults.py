@@ -45,7 +45,7 @@ def failure(error: grpc.RpcError, *, where: str, token: str) -> CallFailed:
     if status == RETRY and not info.reason:
         text = _unreachable(where, code, text)
     elif code is StatusCode.UNIMPLEMENTED and not info.reason:
-        text = f"{where} does not offer this (the clock is offered in sandbox mode only)"
+        text = f"{where} does not offer this: its version is older, or it is not in sandbox mode"
     lines = [f"{info.reason}: {text}" if info.reason else text]
     if bad.field_violations:
         lines = [f"{info.reason}: the request has wrong fields"]
@@ -106,4 +106,5 @@ def _unreachable(where: str, code: StatusCode, text: str) -> str:
 
 def _option(field: str) -> str:
     name, dot, rest = field.partition(".")
-    return name.removesuffix("_micros").replace("_", "-") + dot + rest
+    unit = " (in millionths)" if field.endswith("_micros") else ""
+    return name.removesuffix("_micros").replace("_", "-") + dot + rest + unit

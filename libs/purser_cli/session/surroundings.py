@@ -10,14 +10,16 @@ from meshkit.clock import Clock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """variables: of the environment. home: the user's folder. new_id: makes idempotency keys. words: of the
-    command line, or of the one that the shell completes; only the commands that they name get their options.
+    """variables: of the environment. home: the user's folder. new_id: makes idempotency keys. pause: waits, in seconds.
+
+    words: of the command line, or of the one that the shell completes: what they do not name is not built.
     """
 
     variables: Mapping[str, str]
     home: Path
     clock: Clock
     new_id: Callable[[], str]
+    pause: Callable[[float], None]
     words: Sequence[str] | None = None
 
     @property

@@ -39,6 +39,6 @@ async def test_every_write_runs_as_a_command(databases: Databases, tmp_path: Pat
 
     await record(databases, asking=asking_by(CommandLine(home=tmp_path), run))
 
-    every_service = ("purser.outbox.", "purser.sandbox.")
-    writes = {rpc.method.full_name for rpc in rpcs() if rpc.is_write}
-    assert {name for name in writes - run if not name.startswith(every_service)} == set()
+    # A dead letter takes ten minutes to become one: test_session.py asks for some that are not there.
+    dead_letters = {rpc.method.full_name for rpc in rpcs() if rpc.noun == "dead-letters"}
+    assert {rpc.method.full_name for rpc in rpcs() if rpc.is_write} - run - dead_letters == set()

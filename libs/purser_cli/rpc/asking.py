@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls by an rpc's bare name, for the commands that are written by hand."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from google.protobuf.message_factory import GetMessageClass
+
+from purser_cli.rpc.names import rpc_named
+from purser_cli.rpc.output import NEXT_PAGE, rows_of
+from purser_cli.session.command_line import CommandLine
+
+PAGE_SIZE = 500
+
+
+def ask(line: CommandLine, name: str, **fields: Any) -> Any:
+    """Call an rpc, such as "ListHolds", and return its response. Raises Failed."""
+    rpc = rpc_named(name)
+    return line.connection.call(rpc.services[0], rpc.method, GetMessageClass(rpc.method.input_type)(**fields))
+
+
+def every(line: CommandLine, name: str, *, pages_max: int = 1_000, **fields: Any) -> Iterator[Any]:
+    """Yield what an rpc lists, page by page, at most `pages_max` of them. Raises Failed."""
+    token = ""
+    for _ in range(pages_max):
+        page = ask(line, name, **fields, page_size=PAGE_SIZE, page_token=token)
+        yield from rows_of(page)
+        token = getattr(page, NEXT_PAGE)
+        if not token:
+            return
