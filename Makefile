@@ -41,7 +41,7 @@ help: ## show this list
 demo: install ## play the SeatsCo story on four services and an embedded PostgreSQL
 	@$(RUN) -m deploy.local demo
 
-up: install ## run the mesh in the foreground on ports 7001 to 7004, SeatsCo's catalog seeded
+up: install ## run the mesh with its pages in the foreground, ports 7001 to 7005, and print links to them
 	@$(RUN) -m deploy.local up
 
 install: $(STAMP) ## create .venv from deploy/requirements.lock (does nothing if it is up to date)
@@ -91,6 +91,9 @@ bench-layers: install ## measure the cost of each layer of an Authorize, startin
 bench-picture: install ## draw the latest results into a PNG (PICTURE=tests/perf/results/bench.png)
 	@$(RUN) -m tests.perf picture $(if $(PICTURE),--into $(PICTURE))
 
+picture: browser ## draw the customer's page of `make up` into the picture that README.md shows
+	@$(RUN) -m tests.browser.picture
+
 ##@ Change
 protos: install ## regenerate libs/purser, and the help of the command line, from protos/
 	@sh deploy/local/protos.sh generate
@@ -121,4 +124,4 @@ $(STAMP):
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable ./libs --editable . && \
 	touch $@
 
-.PHONY: help demo up install test browser simulate fuzz crash crash-import lint types protos-check bench bench-layers bench-picture protos format lock clean
+.PHONY: help demo up install test browser simulate fuzz crash crash-import lint types protos-check bench bench-layers bench-picture picture protos format lock clean

@@ -67,13 +67,14 @@ def up(
         int,
         typer.Option(
             envvar="FIRST_PORT",
-            help="catalog; contract, ledger and alert take the next three; all four also take the port 10 after theirs",
+            help="catalog; contract, ledger, alert and portal take the next four, and services the ports 10 later",
         ),
     ] = mesh.FIRST_PORT,
 ) -> None:
     """Run the mesh in the foreground until Ctrl-C; its data stays in .purser (or PURSER_STATE_FOLDER)."""
+    began = time.monotonic()
     folder = Path(os.environ.get("PURSER_STATE_FOLDER") or STATE_FOLDER)
-    raise typer.Exit(_run(folder, lambda admin_url: _up(admin_url, folder, first_port)))
+    raise typer.Exit(_run(folder, lambda admin_url: _up(admin_url, folder, first_port, began=began)))
 
 
 async def _demo(admin_url: str, folder: Path, logs: Path) -> int:
@@ -107,8 +108,8 @@ async def _demo(admin_url: str, folder: Path, logs: Path) -> int:
             await database.drop(admin_url, name, role_prefix=name)
 
 
-async def _up(admin_url: str, folder: Path, first_port: int) -> int:
-    addresses = mesh.addresses(first_port)
+async def _up(admin_url: str, folder: Path, first_port: int, *, began: float) -> int:
+    addresses, fronts = mesh.addresses(first_port), mesh.front_addresses(first_port)
     identity = open_identity(folder / ACCESS_FOLDER, clock=SystemClock())
     access = mesh.secured(identity, first_port)
     urls = await database.prepare(admin_url, state_folder=folder)
@@ -120,11 +121,19 @@ async def _up(admin_url: str, folder: Path, first_port: int) -> int:
         sandbox_start_time=SANDBOX_START_TIME,
         secret_keys=secret_keys.secret_keys(folder),
         access=access,
+        fronts=fronts,
         say=lambda service, line: console.print(f"[dim]{service:>8} |[/] {escape(line)}", soft_wrap=True),
     )
     try:
         async with running:
-            await _while_all_run(running, seed.seed(running.addresses, identity, console=console))
+            seeded = await _while_all_run(running, seed.seed(addresses, identity))
+            for line in (
+                "",
+                *seed.links(fronts["portal"], identity, seeded),
+                *seed.lines_to_paste(addresses, identity, seeded),
+            ):
+                console.print(line, soft_wrap=True, markup=False)
+            console.print(f"[dim]The pages could be used {time.monotonic() - began:.1f} s after the start[/]")
             console.print(f"[dim]Ctrl-C stops the mesh; its data stays in {folder}[/]", soft_wrap=True)
             raise await running.until_one_dies()
     except asyncio.CancelledError:

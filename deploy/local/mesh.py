@@ -23,7 +23,7 @@ FIRST_PORT = 7001
 # The ports for services follow those for callers at this distance.
 PEER_PORTS_AFTER = 10
 # What serves HTTP in front of the services, on the ports that follow theirs.
-FRONTS = ("portal", "edge")
+FRONTS = ("portal",)
 
 
 def addresses(first_port: int | None, names: Sequence[str] = SERVICES) -> dict[str, str]:

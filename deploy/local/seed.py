@@ -1,41 +1,66 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The data that `make up` starts with: SeatsCo's catalog, Acme with four seats, and example commands to paste."""
+"""The data that `make up` starts with: SeatsCo and Acme in June. Prints links to the pages, and calls to paste."""
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import grpc
 import grpc.aio
-from rich.console import Console
 
 from deploy.local.fault import Fault
 from deploy.local.identity import TOKENS, LocalIdentity
+from deploy.local.sample import ANN, PEOPLE, TODAY, play_half_a_month
 from deploy.local.seatsco import ASSISTANT, Offer, define_products, open_stubs, set_prices, sign_acme
 
 
-async def seed(addresses: Mapping[str, str], identity: LocalIdentity, *, console: Console) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seeded:
+    """What was seeded. customer_id: Acme's."""
+
+    offer: Offer
+    customer_id: str
+
+
+async def seed(addresses: Mapping[str, str], identity: LocalIdentity) -> Seeded:
     """Seed a mesh that runs in sandbox mode. Every request has a fixed request_id, so seeding again changes nothing.
 
-    addresses: of the four services. Raises Fault when it was seeded over 34 days ago: its request ids are deleted.
+    addresses: of the four services. Raises Fault when it was seeded over 34 days ago, because its request ids are then
+    deleted, or by a version that seeds something else.
     """
     async with open_stubs(addresses, identity) as stubs:
         try:
             offer = await set_prices(stubs, await define_products(stubs))
-            await sign_acme(stubs, offer)
+            signed = await sign_acme(stubs, offer, people=PEOPLE)
+            await play_half_a_month(stubs, offer, signed.contract)
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.ALREADY_EXISTS:
                 raise
             raise Fault(
-                "this data was seeded over a month ago; remove the folder .purser to start again"
+                "this data was seeded over a month ago, or by another version; remove the folder .purser to start again"
             ) from None
-    for line in lines_to_paste(addresses, identity, offer):
-        console.print(line, soft_wrap=True, markup=False)
+    return Seeded(offer=offer, customer_id=signed.contract.customer_id)
 
 
-def lines_to_paste(addresses: Mapping[str, str], identity: LocalIdentity, offer: Offer) -> list[str]:
+def links(portal_address: str, identity: LocalIdentity, seeded: Seeded) -> list[str]:
+    """Return links to the pages, each after a line that says whose they are. Whoever has a link is signed in."""
+    tokens = {
+        f"Acme's pages, as its administrator {ANN}": identity.token(
+            "customer", subject=ANN, customer=seeded.customer_id
+        ),
+        "SeatsCo's pages, as an operator": identity.token(*TOKENS["vendor"], subject="vendor"),
+    }
+    return [
+        line
+        for whose, token in tokens.items()
+        for line in (f"{whose}:", f"  http://{portal_address}/enter?token={token}", "")
+    ]
+
+
+def lines_to_paste(addresses: Mapping[str, str], identity: LocalIdentity, seeded: Seeded) -> list[str]:
     """Return grpcurl calls for the running mesh, each after a line that explains it."""
     ledger, contract = addresses["ledger"], addresses["contract"]
-    assistant = offer.usage[ASSISTANT]
+    assistant = seeded.offer.usage[ASSISTANT]
     ask = f'{{"request_id": "try-1", "customer": "acme", "product_id": "{assistant}", "quantity_micros": 1000000}}'
     tls = f"grpcurl -cacert {shlex.quote(str(identity.files.authority))}"
     vendor, gate = (
@@ -43,8 +68,7 @@ def lines_to_paste(addresses: Mapping[str, str], identity: LocalIdentity, offer:
         for name in ("vendor", "gate")
     )
     return [
-        "",
-        "The mesh is up, in sandbox mode: its clock stays at 1 June 2025 until you advance it. Acme has four seats.",
+        f"The mesh is in sandbox mode: its clock stays at {TODAY:%-d %B %Y} until you advance it. Acme has four seats.",
         "Every call needs a token. These are valid for 30 days, and written anew at each start:",
         *(f"  {identity.token_file(name)}: {', '.join(roles)}" for name, roles in TOKENS.items()),
         "",

@@ -11,6 +11,7 @@ import pytest
 
 from deploy.local import database
 from deploy.local.seatsco import ASSISTANT, SUMMARY
+from deploy.local.seed import seed
 from meshkit.quantity import MICROS
 from tests.support.grpcurl import paste
 from tests.support.mesh import SwitchedMesh, acme_at, secured
@@ -65,9 +66,9 @@ async def test_the_grpcurl_line_of_the_readme_answers_as_shown(databases: Databa
     access = secured(tmp_path)
     async with SwitchedMesh(databases, access=access) as mesh:
         await mesh.start()
-        async with acme_at(mesh.addresses, access.identity) as acme:
-            here = line.replace(LEDGER, mesh.addresses["ledger"]).replace(ACCESS_FOLDER, str(tmp_path))
-            answer = await paste(here.replace("prd_…", acme.offer.usage[ASSISTANT]))
+        seeded = await seed(mesh.addresses, access.identity)
+        here = line.replace(LEDGER, mesh.addresses["ledger"]).replace(ACCESS_FOLDER, str(tmp_path))
+        answer = await paste(here.replace("prd_…", seeded.offer.usage[ASSISTANT]))
 
     assert answer.keys() == json.loads(shown).keys()
     for name, value in json.loads(shown).items():
