@@ -22,6 +22,7 @@ class AuditQuery:
     rpc: str
     target_id: str
     outcome: Outcome | None
+    request_id: str
 
 
 class AuditEvents:
@@ -49,6 +50,8 @@ class AuditEvents:
             wanted = wanted.where(columns.rpc == query.rpc)
         if query.target_id:
             wanted = wanted.where(columns.target_ids.contains([query.target_id]))
+        if query.request_id:
+            wanted = wanted.where(columns.request_id == query.request_id)
         if query.outcome is not None:
             wanted = wanted.where(columns.outcome == query.outcome.value)
         if page.after is not None:

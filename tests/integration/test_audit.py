@@ -218,6 +218,13 @@ async def test_records_are_listed_newest_first_by_conditions_and_in_pages(channe
     assert ids(everything) == ["r4", "r3", "r2", "r1", "r0"]
     assert ids(await listed(viewer, subject="alice")) == ["r2", "r0"]
     assert ids(await listed(viewer, target_id=types[1])) == ["r1"]
+    assert ids(await listed(viewer, target_id=types[1], request_id="r1")) == ["r1"]
+    assert ids(await listed(viewer, target_id=types[1], request_id="r0")) == []
+    alone = pb.ListAuditEventsRequest(request_id="r1")
+    assert await outcome(AuditServiceStub(viewer).ListAuditEvents(alone)) == (
+        StatusCode.INVALID_ARGUMENT,
+        "INVALID_FIELDS",
+    )
     assert ids(await listed(viewer, outcome=pb.AUDIT_OUTCOME_REFUSED)) == ["r4"]
     assert ids(await listed(viewer, rpc="/purser.catalog.v1.CatalogService/CreateCreditType")) == [
         "r3",
