@@ -103,7 +103,9 @@ async def top_ups(request: Request) -> Response:
     bought, next_page = [], ""
     if chosen:
         answer = await mesh.contract.ListTopUps(
-            ListTopUpsRequest(contract_id=chosen, page_token=request.query_params.get("page", ""))
+            ListTopUpsRequest(
+                contract_id=chosen, newest_first=True, page_token=request.query_params.get("page", "")
+            )
         )
         bought, next_page = list(answer.top_ups), answer.next_page_token
     return show(
@@ -123,7 +125,9 @@ async def invoices(request: Request) -> Response:
     mesh, head = viewer_of(request).mesh, await head_of(request)
     answer = await mesh.contract.ListInvoices(
         ListInvoicesRequest(
-            customer=head.customer.customer_id, page_token=request.query_params.get("page", "")
+            customer=head.customer.customer_id,
+            newest_first=True,
+            page_token=request.query_params.get("page", ""),
         )
     )
     return show(

@@ -4,13 +4,18 @@
 import asyncio
 from collections.abc import Sequence
 
+from grpc.aio import AioRpcError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from purser.audit.v1.audit_pb2 import AUDIT_OUTCOME_DONE, ListAuditEventsRequest
+from purser.contract.v1.contract_pb2 import GetCustomerRequest
 from purser.ledger.v1.ledger_pb2 import GetDecisionRequest
 from purser.ledger.v1.usage_pb2 import ExplainEntryRequest
-from services.portal.operator.showing import names_of, show
+from services.portal.mesh import Mesh
+from services.portal.operator.audit import Record
+from services.portal.operator.showing import AWAY, names_of, show
 from services.portal.session import viewer_of
 
 NAME = "Explain"
@@ -44,7 +49,7 @@ async def _entry(request: Request, asked: dict[str, str]) -> Response:
             request, "explain.html", status=400, asked=asked, decision=None, entry=None, problem=problem
         )
     mesh = viewer_of(request).mesh
-    entry, names = await asyncio.gather(
+    explained, names = await asyncio.gather(
         mesh.usage.ExplainEntry(
             ExplainEntryRequest(
                 customer=asked.get("customer", ""),
@@ -54,7 +59,35 @@ async def _entry(request: Request, asked: dict[str, str]) -> Response:
         ),
         names_of(mesh),
     )
-    return show(request, "explain.html", asked=asked, decision=None, entry=entry, problem="", names=names)
+    # Usage has no record but its entries; everything else was asked for by an operator or a service.
+    cause = "" if explained.entry.product_id else explained.entry.cause_id
+    return show(
+        request,
+        "explain.html",
+        asked=asked,
+        decision=None,
+        entry=explained,
+        problem="",
+        records=await _records(mesh, asked.get("customer", ""), cause),
+        names=names,
+    )
+
+
+async def _records(mesh: Mesh, customer: str, request_id: str) -> list[Record]:
+    """Return the Ledger's audit record of the request that caused an entry; none while a service is away."""
+    if not request_id:
+        return []
+    try:
+        known = await mesh.contract.GetCustomer(GetCustomerRequest(customer=customer))
+        conditions = ListAuditEventsRequest(
+            target_id=known.customer.customer_id, request_id=request_id, outcome=AUDIT_OUTCOME_DONE
+        )
+        found = await mesh.audit("ledger").ListAuditEvents(conditions)
+    except AioRpcError as error:
+        if error.code() not in AWAY:
+            raise
+        return []
+    return [Record("ledger", event) for event in found.audit_events]
 
 
 ROUTES: Sequence[Route] = (Route("/operator/explain", explain),)

@@ -14,6 +14,7 @@ from purser.alert.v1 import alert_pb2 as alert
 from purser.audit.v1.audit_pb2 import AUDIT_OUTCOME_DONE, AuditEvent, ListAuditEventsRequest
 from purser.audit.v1.audit_pb2_grpc import AuditServiceStub
 from purser.contract.v1 import contract_pb2 as contract
+from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.outbox.v1.dead_letters_pb2 import ListDeadLettersRequest
 from purser.outbox.v1.dead_letters_pb2_grpc import DeadLetterServiceStub
 from tests.rpc.portal.test_operator_pages import words
@@ -106,6 +107,14 @@ async def test_an_adjustment_is_shown_first_and_has_one_effect(
     assert "Done. Adjusted by -7.5" in first[1]
     assert await portal.acme.available() == before - 7_500_000
     [record] = await _records(portal, "ledger", "AdjustBalance")
+    newest = admin.ListEntriesRequest(
+        customer="acme", credit_type_id=portal.acme.offer.ai_credits, page_size=1
+    )
+    taken = (await portal.acme.stubs.ledger_admin.ListEntries(newest)).entries[0]
+    asked = {**_pool(portal), "sequence": str(taken.sequence)}
+    explained = words((await operating.get("/operator/explain", params=asked)).text)
+    assert "by someone" in explained
+    assert "counted twice" in explained
     assert "counted twice" in record.change
     assert '"actor":"someone"' in record.change.replace(" ", "")
 
