@@ -89,6 +89,18 @@ def away_text(error: AioRpcError) -> str:
     )
 
 
+class WrongInput(Exception):
+    """A field of a form has no value that could be asked for. text: what to do about it, translated."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+async def _wrong_input(request: Request, error: WrongInput) -> Response:
+    return _fault_page(request, 400, error.text)
+
+
 async def _rpc_failed(request: Request, error: AioRpcError) -> Response:
     if error.code() is StatusCode.UNAUTHENTICATED:
         return await _not_signed_in(request, NotSignedIn("expired"))
@@ -134,6 +146,7 @@ HANDLERS: Final[Mapping[Any, Callable[..., Any]]] = {
     AioRpcError: _rpc_failed,
     NotSignedIn: _not_signed_in,
     Forbidden: _forbidden,
+    WrongInput: _wrong_input,
     HTTPException: _http_failed,
     Exception: _failed,
 }

@@ -7,7 +7,13 @@ from decimal import ROUND_DOWN, Decimal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_skeleton, format_timedelta
-from babel.numbers import format_currency, format_decimal, format_percent, get_currency_precision
+from babel.numbers import (
+    format_currency,
+    format_decimal,
+    format_percent,
+    get_currency_precision,
+    parse_decimal,
+)
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from meshkit.quantity import MICROS
@@ -37,6 +43,14 @@ class Formats:
         assert 0 <= places <= PLACES_MAX
         return self._decimal(micros, places)
 
+    def micros(self, text: str) -> int:
+        """Return amount × 10^6 of what a person typed, such as "1,000.5" in English. Raises ValueError."""
+        amount = parse_decimal(text.strip(), locale=self.language, strict=True)
+        micros = amount * MICROS
+        if not amount.is_finite() or micros != micros.to_integral_value() or abs(micros) >= 2**63:
+            raise ValueError(text)
+        return int(micros)
+
     def quantity(self, micros: int) -> str:
         """Return units × 10^6, exactly."""
         return self._decimal(micros, PLACES_MAX)
@@ -58,6 +72,12 @@ class Formats:
         """Return a share in whole percent, rounded down; of nothing it is 0 %."""
         share = Decimal(part * 100 // whole) / 100 if whole else Decimal(0)
         return str(format_percent(share, locale=self.language))
+
+    def day(self, day: date) -> str:
+        """Return a day without its year, such as "3 Jul"."""
+        return str(
+            format_skeleton("MMMd", datetime(day.year, day.month, day.day, tzinfo=UTC), locale=self._dates)
+        )
 
     def date(self, time: Instant | date) -> str:
         """Return the day, such as "3 Jul 2025"."""

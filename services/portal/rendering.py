@@ -27,7 +27,19 @@ from services.portal.session import Sessions, Viewer, cookie_attributes
 FOLDER: Final = Path(__file__).parent
 # Their pages are not translated.
 OPERATORS_LANGUAGE: Final = "en"
-_FORMATS: Final = ("credits", "quantity", "count", "money", "percent", "date", "time", "hour", "iso", "ago")
+_FORMATS: Final = (
+    "credits",
+    "quantity",
+    "count",
+    "money",
+    "percent",
+    "date",
+    "day",
+    "time",
+    "hour",
+    "iso",
+    "ago",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,10 @@ class Source:
     def remaining_micros(self) -> int:
         return sum(grant.available_micros + grant.held_micros for grant in self.grants)
 
+    @property
+    def granted_micros(self) -> int:
+        return sum(grant.granted_micros for grant in self.grants)
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:

@@ -44,8 +44,8 @@ async def test_included_and_purchased_credits_are_shown_apart(portal: PortalMesh
     shown = (await browser.get("/")).text
 
     assert available(shown) == "1,400"
-    assert re.search(r"<h3>Included <span class=\"sum\">400</span></h3>", shown)
-    assert re.search(r"<h3>Purchased <span class=\"sum\">1,000</span></h3>", shown)
+    assert re.search(r"<h3>Included <span class=\"sum\">400 of 400</span></h3>", shown)
+    assert re.search(r"<h3>Purchased <span class=\"sum\">1,000 of 1,000</span></h3>", shown)
     assert "1 Jul 2025" in shown
 
 
