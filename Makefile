@@ -68,6 +68,9 @@ crash: install ## kill -9 Ledgers and PostgreSQL KILLS (default: 30) times under
 crash-import: install ## kill -9 importer, Ledger and PostgreSQL while EVENTS (default: 100000) are imported, from SEED, and verify
 	@$(RUN) -m tests.simulation.crash_import --events $(EVENTS) $(if $(SEED),--seed $(SEED))
 
+go-caller: install ## generate stubs for Go, build a caller with them and run it (cold: 2 min; needs Go and its module proxy)
+	@PURSER_GO_CALLER=1 $(RUN) -m pytest tests/e2e/test_go_caller.py
+
 lint: install ## ruff, buf lint, buf format, buf breaking against main
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
@@ -98,6 +101,9 @@ picture: browser ## draw the customer's page of `make up` into the picture that 
 protos: install ## regenerate libs/purser, and the help of the command line, from protos/
 	@sh deploy/local/protos.sh generate
 
+stubs: install ## generate stubs for another language: make stubs TEMPLATE=protos/buf.gen.go.yaml OUT=../service/stubs
+	@sh deploy/local/protos.sh stubs $(RUN) $(TEMPLATE) $(OUT)
+
 format: install ## format the code with ruff and buf
 	@$(RUN) -m ruff check --fix --quiet .
 	@$(RUN) -m ruff format .
@@ -124,4 +130,4 @@ $(STAMP):
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable ./libs --editable . && \
 	touch $@
 
-.PHONY: help demo up install test browser simulate fuzz crash crash-import lint types protos-check bench bench-layers bench-picture picture protos format lock clean
+.PHONY: help demo up install test browser simulate fuzz crash crash-import go-caller lint types protos-check bench bench-layers bench-picture picture protos stubs format lock clean

@@ -62,6 +62,11 @@ lint)
         fi
     done
     ;;
+stubs)
+    tar -c protos | workspace "$scratch/now"
+    mkdir -p "$4"
+    "$programs/buf" generate "$scratch/now" --path "$scratch/now/purser" --template "$3" --output "$4"
+    ;;
 format)
     "$programs/buf" format --write protos
     ;;
