@@ -41,7 +41,7 @@ help: ## show this list
 demo: install ## play the SeatsCo story on four services and an embedded PostgreSQL
 	@$(RUN) -m deploy.local demo
 
-up: install ## run the mesh with its pages in the foreground, ports 7001 to 7005, and print links to them
+up: install ## run the mesh with its pages in the foreground, ports 7001 to 7006, and print links to them
 	@$(RUN) -m deploy.local up
 
 install: $(STAMP) ## create .venv from deploy/requirements.lock (does nothing if it is up to date)

@@ -67,7 +67,7 @@ def up(
         int,
         typer.Option(
             envvar="FIRST_PORT",
-            help="catalog; contract, ledger, alert and portal take the next four, and services the ports 10 later",
+            help="catalog; contract, ledger, alert, portal, edge take the next five, and services the ports 10 later",
         ),
     ] = mesh.FIRST_PORT,
 ) -> None:
@@ -114,23 +114,26 @@ async def _up(admin_url: str, folder: Path, first_port: int, *, began: float) ->
     access = mesh.secured(identity, first_port)
     urls = await database.prepare(admin_url, state_folder=folder)
     await database.migrate_all(urls)
-    running = mesh.ProcessMesh(
-        urls.runtime,
-        addresses=addresses,
-        log_folder=folder / "logs",
-        sandbox_start_time=SANDBOX_START_TIME,
-        secret_keys=secret_keys.secret_keys(folder),
-        access=access,
-        fronts=fronts,
-        say=lambda service, line: console.print(f"[dim]{service:>8} |[/] {escape(line)}", soft_wrap=True),
-    )
     try:
-        async with running:
+        async with (
+            running_stripe() as stripe,
+            mesh.ProcessMesh(
+                urls.runtime,
+                addresses=addresses,
+                log_folder=folder / "logs",
+                sandbox_start_time=SANDBOX_START_TIME,
+                secret_keys=secret_keys.secret_keys(folder),
+                access=access,
+                payments=stripe.settings(f"{HOST}:{free_port()}"),
+                fronts=fronts,
+                say=_say,
+            ) as running,
+        ):
             seeded = await _while_all_run(running, seed.seed(addresses, identity))
             for line in (
                 "",
                 *seed.links(fronts["portal"], identity, seeded),
-                *seed.lines_to_paste(addresses, identity, seeded),
+                *seed.lines_to_paste(addresses, identity, seeded, edge_address=fronts["edge"]),
             ):
                 console.print(line, soft_wrap=True, markup=False)
             console.print(f"[dim]The pages could be used {time.monotonic() - began:.1f} s after the start[/]")
@@ -138,6 +141,10 @@ async def _up(admin_url: str, folder: Path, first_port: int, *, began: float) ->
             raise await running.until_one_dies()
     except asyncio.CancelledError:
         return 0  # Ctrl-C is the normal end
+
+
+def _say(process: str, line: str) -> None:
+    console.print(f"[dim]{process:>8} |[/] {escape(line)}", soft_wrap=True)
 
 
 async def _while_all_run(running: mesh.ProcessMesh, work: Coroutine[Any, Any, Result]) -> Result:

@@ -23,7 +23,7 @@ FIRST_PORT = 7001
 # The ports for services follow those for callers at this distance.
 PEER_PORTS_AFTER = 10
 # What serves HTTP in front of the services, on the ports that follow theirs.
-FRONTS = ("portal",)
+FRONTS = ("portal", "edge")
 
 
 def addresses(first_port: int | None, names: Sequence[str] = SERVICES) -> dict[str, str]:
@@ -99,15 +99,30 @@ def environment(
 
 
 def front_environment(
-    front: str, *, listen: str, at: Mapping[str, str], identity: LocalIdentity
+    front: str,
+    *,
+    fronts: Mapping[str, str],
+    at: Mapping[str, str],
+    identity: LocalIdentity,
+    stripe_js: str = "",
 ) -> dict[str, str]:
-    """Return the settings of the portal or the edge as environment variables. at: the addresses of the services."""
+    """Return the settings of the portal or the edge as environment variables.
+
+    fronts: the addresses of both. at: the addresses of the services. stripe_js: where browsers get Stripe.js from.
+    """
     settings = {
-        "LISTEN": listen,
+        "LISTEN": fronts[front],
         "CA_FILE": str(identity.files.authority),
         "JWKS": str(identity.files.folder / tokens.JWKS_FILE),
         **{f"{service.upper()}_ADDRESS": address for service, address in at.items()},
     }
+    if front == "portal" and stripe_js:
+        settings["STRIPE_JS"] = stripe_js
+    if front == "edge":
+        settings |= {
+            "PORTAL_URL": f"http://{fronts['portal']}",
+            "LINK_KEY_FOLDER": str(identity.files.folder),
+        }
     return {f"PURSER_{front.upper()}_{name}": value for name, value in settings.items()}
 
 
@@ -115,8 +130,8 @@ class ProcessMesh:
     """Four child processes, `python -m services.<service>`, and the fronts that are named.
 
     urls: each service's URL of a migrated database. secret_keys: Alert's. access None: insecure. payments: Contract's
-    settings of its payment provider. fronts: addresses of FRONTS, which need `access`. say: called with a name and each
-    line of that process's output.
+    settings of its payment provider. fronts: addresses of FRONTS, which need `access`; stripe_js: the portal's.
+    say: called with a name and each line of that process's output.
     """
 
     def __init__(
@@ -130,6 +145,7 @@ class ProcessMesh:
         access: Secured | None = None,
         payments: Mapping[str, str] = NO_PAYMENTS,
         fronts: Mapping[str, str] = NO_FRONTS,
+        stripe_js: str = "",
         say: Callable[[str, str], None] = lambda service, line: None,
     ) -> None:
         self.addresses = dict(addresses)
@@ -148,10 +164,10 @@ class ProcessMesh:
             )
             for service in SERVICES
         }
-        for front, listen in fronts.items():
+        for front in fronts:
             assert access is not None
             environments[front] = front_environment(
-                front, listen=listen, at=addresses, identity=access.identity
+                front, fronts=fronts, at=addresses, identity=access.identity, stripe_js=stripe_js
             )
         self._children = {
             name: Child(

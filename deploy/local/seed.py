@@ -57,7 +57,9 @@ def links(portal_address: str, identity: LocalIdentity, seeded: Seeded) -> list[
     ]
 
 
-def lines_to_paste(addresses: Mapping[str, str], identity: LocalIdentity, seeded: Seeded) -> list[str]:
+def lines_to_paste(
+    addresses: Mapping[str, str], identity: LocalIdentity, seeded: Seeded, *, edge_address: str
+) -> list[str]:
     """Return grpcurl calls for the running mesh, each after a line that explains it."""
     ledger, contract = addresses["ledger"], addresses["contract"]
     assistant = seeded.offer.usage[ASSISTANT]
@@ -71,6 +73,7 @@ def lines_to_paste(addresses: Mapping[str, str], identity: LocalIdentity, seeded
         f"The mesh is in sandbox mode: its clock stays at {TODAY:%-d %B %Y} until you advance it. Acme has four seats.",
         "Every call needs a token. These are valid for 30 days, and written anew at each start:",
         *(f"  {identity.token_file(name)}: {', '.join(roles)}" for name, roles in TOKENS.items()),
+        f"Metronome's SDK: base_url http://{edge_address}, bearer_token as in {identity.token_file('vendor')}",
         "",
         "# The rpcs of each service",
         *(f"{tls} {address} list    # {service}" for service, address in addresses.items()),

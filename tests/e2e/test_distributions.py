@@ -129,7 +129,7 @@ async def _pages(programs: Path, folder: Path) -> list[str]:
     """Serve the portal, and return the language of its sign-in page for a German, and the type of its styles."""
     access, listen = secured(folder / "identities"), f"{HOST}:{free_port()}"
     at = dict.fromkeys(SERVICES, f"{HOST}:{free_port()}")  # nobody listens there, and signing in needs nobody
-    settings = front_environment("portal", listen=listen, at=at, identity=access.identity)
+    settings = front_environment("portal", fronts={"portal": listen}, at=at, identity=access.identity)
     process = await asyncio.create_subprocess_exec(
         programs / "python", "-m", "services.portal", cwd=folder, env=settings
     )

@@ -37,7 +37,9 @@ def _built(folder: Path) -> Path:
         (stubs, SOURCE_ROOT),
         (("go", "build", "-o", programs / "feature", "."), module),
     ):
-        done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=where, env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
     return programs / "feature"
 

@@ -110,12 +110,14 @@ async def test_the_printed_links_and_lines_work_also_after_a_restart(tmp_path: P
         after = await _printed(process)
         again = await paste(ask)
         left = await paste(balance)
+        edge = await _page(f"http://127.0.0.1:{first_port + 5}/healthz")
         opened_again = [await _page(link) for link in after.links]
 
     assert [path for path, _ in opened] == [path for path, _ in opened_again] == ["/", "/operator"]
     assert before.pages.replace(f":{first_port + 4}/", ":7005/") in README.read_text()
     assert "710.5" in opened[0][1]
     assert "698.5" in opened_again[0][1]
+    assert edge[0] == "/healthz"
     assert allowed["decision"] == "DECISION_ALLOWED"
     assert after.calls == before.calls
     assert again["holdId"] == allowed["holdId"]
