@@ -164,7 +164,7 @@ class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
 
     async def ListHolds(self, request: pb.ListHoldsRequest, context: Context) -> pb.ListHoldsResponse:
         query = reports.holds_from_wire(request)
-        rows, at = await self._do.reports.holds(query.customer, query.state, query.page)
+        rows, at = await self._do.reports.holds(query.customer, query.state, query.hold_id, query.page)
         return reports.holds_to_wire(rows, query, at=at)
 
     async def GetUsageSummary(

@@ -240,6 +240,20 @@ async def test_holds_are_told_by_their_state(ledger: RunningLedger) -> None:
     ]
 
 
+async def test_one_hold_is_listed_by_its_id(ledger: RunningLedger) -> None:
+    first, second = await ledger.authorize(10), await ledger.authorize(20)
+    await ledger.release(first.hold_id)
+
+    async def listed(**more: Any) -> list[str]:
+        request = admin.ListHoldsRequest(customer="acme", **more)
+        return [one.hold_id for one in (await ledger.admin.ListHolds(request)).holds]
+
+    assert await listed(hold_id=first.hold_id) == [first.hold_id]
+    assert await listed(hold_id=first.hold_id, hold_state=admin.HOLD_STATE_HELD) == []
+    assert await listed(hold_id="hld_unknown") == []
+    assert await listed() == [second.hold_id, first.hold_id]
+
+
 async def test_a_list_reads_the_clock_once(databases: Databases) -> None:
     minute = timedelta(minutes=1)
     clock = SteppingClock(JUNE)

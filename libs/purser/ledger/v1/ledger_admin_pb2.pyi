@@ -773,16 +773,18 @@ class Hold(_message.Message):
     def __init__(self, hold_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., product_id: _Optional[str] = ..., hold_state: _Optional[_Union[HoldState, str]] = ..., amount_micros: _Optional[int] = ..., captured_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lines: _Optional[_Iterable[_Union[_ledger_pb2.LineResult, _Mapping]]] = ..., subject: _Optional[str] = ...) -> None: ...
 
 class ListHoldsRequest(_message.Message):
-    __slots__ = ("customer", "hold_state", "page_size", "page_token")
+    __slots__ = ("customer", "hold_state", "page_size", "page_token", "hold_id")
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     HOLD_STATE_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    HOLD_ID_FIELD_NUMBER: _ClassVar[int]
     customer: str
     hold_state: HoldState
     page_size: int
     page_token: str
-    def __init__(self, customer: _Optional[str] = ..., hold_state: _Optional[_Union[HoldState, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    hold_id: str
+    def __init__(self, customer: _Optional[str] = ..., hold_state: _Optional[_Union[HoldState, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., hold_id: _Optional[str] = ...) -> None: ...
 
 class ListHoldsResponse(_message.Message):
     __slots__ = ("holds", "next_page_token")

@@ -13,7 +13,7 @@ from services.ledger.domain.credits.balance import Balances, balances_of
 from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId
 from services.ledger.domain.credits.verification import Verification
-from services.ledger.domain.gate.hold import Hold, HoldState
+from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.usage.summary import SummaryWindow, UsageRow
 from services.ledger.operations.credits.settlement import Settlement
 from services.ledger.store import PostgresStore, Transaction
@@ -68,7 +68,7 @@ class Reports:
         return await self._read_up_to_date(customer, credit_type_id, work, at=self._clock.now())
 
     async def holds(
-        self, customer: str, state: HoldState | None, page: Page
+        self, customer: str, state: HoldState | None, hold_id: HoldId | None, page: Page
     ) -> tuple[Sequence[tuple[CreditTypeId, Hold, str]], datetime]:
         """Return a page, newest first, one row more if there is one, and the instant they are reported for.
 
@@ -78,7 +78,7 @@ class Reports:
 
         async def work(tx: Transaction) -> Sequence[tuple[CreditTypeId, Hold, str]]:
             customer_id = await tx.standings.customer_id(customer)
-            return await tx.reports.holds(customer_id, state, page, at=at)
+            return await tx.reports.holds(customer_id, state, hold_id, page, at=at)
 
         return await self._store.read(work), at
 

@@ -10,7 +10,7 @@ from services.ledger.domain.credits.balance import OccupiedSlot
 from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId
 from services.ledger.domain.credits.seats import slot_id_of
-from services.ledger.domain.gate.hold import Hold, HoldState
+from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.usage.summary import SummaryWindow, UsageRow
 from services.ledger.store.connection import Connection, at_most_int64
 from services.ledger.store.credits.rows import (
@@ -123,7 +123,13 @@ class Reports:
         return list(map(entry_from_row, rows))
 
     async def holds(
-        self, customer_id: CustomerId, state: HoldState | None, page: Page, *, at: datetime
+        self,
+        customer_id: CustomerId,
+        state: HoldState | None,
+        hold_id: HoldId | None,
+        page: Page,
+        *,
+        at: datetime,
     ) -> list[tuple[CreditTypeId, Hold, str]]:
         """Return holds, newest first, with the subjects of those who asked for them.
 
@@ -132,12 +138,14 @@ class Reports:
         rows = await self._connection.fetch(
             f"SELECT credit_type_id, {HOLD_COLUMNS}, subject FROM ledger.holds WHERE customer_id = $1"
             " AND ($2::text IS NULL OR $2 = CASE WHEN state = 'HELD' AND expire_time <= $3 THEN 'EXPIRED'"
-            " ELSE state END) AND ($4::text IS NULL OR hold_id < $4) ORDER BY hold_id DESC LIMIT $5",
+            " ELSE state END) AND ($4::text IS NULL OR hold_id < $4)"
+            f"{'' if hold_id is None else ' AND hold_id = $6'} ORDER BY hold_id DESC LIMIT $5",
             customer_id,
             state.value if state else None,
             at,
             page.after[0] if page.after else None,
             page.size + 1,
+            *(() if hold_id is None else (hold_id,)),
         )
         return [(CreditTypeId(row["credit_type_id"]), hold_from_row(row), row["subject"]) for row in rows]
 

@@ -16,7 +16,7 @@ from services.ledger.domain.credits.balance import SeatBalance
 from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.grant import CreditTypeId, Grant, GrantId
 from services.ledger.domain.credits.verification import Discrepancy, Verification
-from services.ledger.domain.gate.hold import Hold, HoldState, state_at
+from services.ledger.domain.gate.hold import Hold, HoldId, HoldState, state_at
 from services.ledger.domain.usage.summary import SummaryWindow, UsageRow
 from services.ledger.wire.amounts import optional_credit_type_from_wire
 from services.ledger.wire.credits.grants import listed_grant_to_wire, seat_balance_to_wire
@@ -46,6 +46,7 @@ class ListQuery:
     credit_type_id: CreditTypeId | None = None
     grant_id: GrantId | None = None
     state: HoldState | None = None
+    hold_id: HoldId | None = None
     subscription_id: str | None = None
 
 
@@ -159,12 +160,15 @@ def entry_to_wire(entry: Entry, credit_type_id: CreditTypeId) -> pb.Entry:
 
 def holds_from_wire(request: pb.ListHoldsRequest) -> ListQuery:
     fields = Fields()
-    filters = {"list": "holds", "customer": request.customer, "hold_state": str(request.hold_state)}
+    filters = {"list": "holds", "customer": request.customer, "hold_state": str(request.hold_state)} | (
+        {"hold_id": request.hold_id} if request.hold_id else {}
+    )
     query = ListQuery(
         customer=fields.text("customer", request.customer),
         page=page_from_wire(fields, request, filters),
         filters=filters,
         state=fields.choice("hold_state", request.hold_state, _HOLD_STATES),
+        hold_id=HoldId(fields.text("hold_id", request.hold_id, required=False)) or None,
     )
     fields.check()
     return query
