@@ -91,7 +91,12 @@ async def _confirmation(
     problem: str = "",
 ) -> Response:
     """Show what an act would do. After a fault its request_id stays: nobody knows whether the service has done it."""
-    effect = await act.effect(await _doing(request, values))
+    try:
+        effect = await act.effect(await _doing(request, values))
+    except AioRpcError:
+        if fault is None:
+            raise
+        effect = ()  # the form is what matters now: it has the request_id
     return show(
         request,
         "confirm.html",

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from purser.audit.v1.audit_pb2 import AUDIT_OUTCOME_DONE, ListAuditEventsRequest
 from purser.contract.v1.contract_pb2 import GetCustomerRequest
+from purser.ledger.v1.ledger_admin_pb2 import ListHoldsRequest
 from purser.ledger.v1.ledger_pb2 import GetDecisionRequest
 from purser.ledger.v1.usage_pb2 import ExplainEntryRequest
 from services.portal.mesh import Mesh
@@ -32,14 +33,22 @@ async def explain(request: Request) -> Response:
 
 
 async def _hold(request: Request, asked: dict[str, str]) -> Response:
-    mesh = viewer_of(request).mesh
-    decision, names = await asyncio.gather(
-        mesh.ledger.GetDecision(
-            GetDecisionRequest(customer=asked.get("customer", ""), hold_id=asked["hold"])
-        ),
+    mesh, customer, hold_id = viewer_of(request).mesh, asked.get("customer", ""), asked["hold"]
+    decision, listed, names = await asyncio.gather(
+        mesh.ledger.GetDecision(GetDecisionRequest(customer=customer, hold_id=hold_id)),
+        mesh.ledger_admin.ListHolds(ListHoldsRequest(customer=customer, hold_id=hold_id)),
         names_of(mesh),
     )
-    return show(request, "explain.html", asked=asked, decision=decision, entry=None, problem="", names=names)
+    return show(
+        request,
+        "explain.html",
+        asked=asked,
+        decision=decision,
+        hold=listed.holds[0],
+        entry=None,
+        problem="",
+        names=names,
+    )
 
 
 async def _entry(request: Request, asked: dict[str, str]) -> Response:

@@ -223,22 +223,26 @@ async def test_a_refused_act_says_why_and_can_be_changed(portal: PortalMesh, ope
 async def test_an_act_without_an_answer_is_sent_again_as_the_same_request(
     portal: PortalMesh, operating: Browser
 ) -> None:
-    customer = portal.acme.contract.customer_id
-    sent = await check(operating, "suspend", customer=customer, note="while Contract is away")
-    await portal.mesh.stop("contract")
+    before = await portal.acme.available()
+    sent = await check(operating, "adjust", **_pool(portal), amount="3", reason="the Ledger is away")
+    await portal.mesh.stop("ledger")
     try:
         answer = await operating.post(
-            "/operator/do/suspend", data=sent.fields, headers={"origin": operating.origin}
+            "/operator/do/adjust", data=sent.fields, headers={"origin": operating.origin}
         )
     finally:
-        await portal.mesh.start("contract")
+        await portal.mesh.start("ledger")
+    again = form_fields(answer.text, "/operator/do/adjust")
 
     assert answer.status_code == 503
-    assert "Contract does not answer at the moment" in words(answer.text)
-    assert form_fields(answer.text, "/operator/do/suspend")["request_id"] == sent.fields["request_id"]
-    # The portal's connection to Contract comes back within a second.
-    await until(sent.send, lambda sent_again: sent_again[0] == 200)
-    await (await check(operating, "resume", customer=customer)).send()
+    assert "Ledger does not answer at the moment" in words(answer.text)
+    assert {name: again[name] for name in ("request_id", "amount", "reason")} == {
+        name: sent.fields[name] for name in ("request_id", "amount", "reason")
+    }
+    # The connections to the Ledger come back within a second.
+    for _ in range(2):
+        await until(sent.send, lambda sent_again: sent_again[0] == 200)
+    assert await until(portal.acme.available, lambda available: available > before) == before + 3_000_000
 
 
 async def test_a_form_of_a_viewer_or_of_another_site_does_nothing(

@@ -12,6 +12,7 @@ from meshkit.quantity import MICROS
 from purser.alert.v1 import alert_pb2 as alert
 from purser.contract.v1 import contract_pb2 as contract
 from purser.ledger.v1 import ledger_admin_pb2 as admin
+from purser.ledger.v1 import ledger_pb2 as ledger
 from services.portal import operator
 from tests.support.mesh import Acme
 from tests.support.portal import Browser, PortalMesh
@@ -114,6 +115,12 @@ async def test_each_page_of_a_customer_shows_what_the_rpcs_say(
 async def test_a_hold_and_an_entry_are_explained_with_figures(portal: PortalMesh, operating: Browser) -> None:
     acme = portal.acme
     held = await acme.authorize(3)
+    spent = await acme.authorize(1)
+    await acme.stubs.gate.Capture(
+        ledger.CaptureRequest(
+            request_id=acme.request_id(), customer="acme", hold_id=spent.hold_id, credits_micros=7 * MICROS
+        )
+    )
     await acme.debit(30)
     entry = (
         await acme.stubs.ledger_admin.ListEntries(
@@ -127,6 +134,10 @@ async def test_a_hold_and_an_entry_are_explained_with_figures(portal: PortalMesh
     )
     explained = words((await operating.get("/operator/explain", params=of_entry)).text)
 
+    captured = await operating.get("/operator/explain", params={"customer": "acme", "hold": spent.hold_id})
+    assert "It was captured: 7 credits were spent of 12 held" in words(captured.text)
+    assert "gate asked for user_id user_1234" in hold
+    assert "It is open, and stops counting at" in hold
     assert "costs 12 credits for 1 units" in hold
     assert "So it holds 36 AI credits , in burn-down order: 36 from grt_" in hold
     assert f"Where entry {entry.sequence} comes from" in explained
@@ -220,7 +231,7 @@ async def test_what_a_service_says_is_missed_alone_while_it_is_away(
     assert all(f"{name} serving" in mesh for name in ("Catalog", "Ledger", "Alert"))
     assert "Contract does not answer at the moment" in letters
     assert "Contract does not answer at the moment: its records are missing here" in audit
-    assert "SetSpendCap" in audit
+    assert "ApplyContract" in audit
     assert grants.status_code == 200
     assert "so the customer's name is not known" in grants.text
     assert invoices.status_code == 503
