@@ -32,7 +32,7 @@ async def open_channels(settings: FrontSettings) -> AsyncIterator[Mapping[str, g
 
 
 def calling_as(channel: grpc.aio.Channel, authorization: str, *, seconds_max: float) -> grpc.aio.Channel:
-    """Return the channel for stubs whose calls carry `authorization`, such as "Bearer …".
+    """Return the channel for stubs whose calls carry `authorization`, such as "Bearer …"; empty: nothing.
 
     seconds_max: of a call that names no timeout; streams of responses have none.
     """
@@ -44,7 +44,7 @@ class _CallersChannel:
 
     def __init__(self, channel: grpc.aio.Channel, authorization: str, seconds_max: float) -> None:
         self._channel = channel
-        self._metadata = (("authorization", authorization),)
+        self._metadata = (("authorization", authorization),) if authorization else ()
         self._seconds_max = seconds_max
 
     def unary_unary(self, *arguments: Any, **more: Any) -> Callable[..., Any]:

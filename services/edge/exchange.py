@@ -39,7 +39,10 @@ class Front:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """A request as a route sees it. mesh: with the rights of the caller. content: the parsed body; None: none."""
+    """A request as a route sees it. mesh: with the rights of the caller. content: the parsed body; None: none.
+
+    kept: returns the request_id that is kept for repeats without a key; only writes call it.
+    """
 
     mesh: Mesh
     names: Names
@@ -50,7 +53,7 @@ class Ask:
     query: Mapping[str, str]
     content: object
     idempotency_key: str
-    kept_request_id: str
+    kept: Callable[[], str]
 
     def body(self, kind: type[B]) -> B:
         """Return the body. Raises InvalidBody, which names all wrong fields."""
@@ -70,7 +73,7 @@ class Ask:
         elif natural_key:
             whole = request_ids.of_natural_key(self.path, natural_key)
         else:
-            whole = self.kept_request_id
+            whole = self.kept()
         return request_ids.part_of(whole, part) if part else whole
 
 
@@ -138,7 +141,7 @@ async def _ask_of(front: Front, request: Request) -> Ask:
         query=request.query_params,
         content=content,
         idempotency_key=headers.get("idempotency-key", ""),
-        kept_request_id=front.kept.of(
+        kept=lambda: front.kept.of(
             caller=authorization,
             path=request.url.path,
             body=raw,

@@ -10,7 +10,7 @@ from purser.ledger.v1 import ledger_pb2 as ledger
 from services.edge.exchange import Ask
 from services.edge.pages import all_pages
 from services.edge.wire.balances import grant_to_json
-from services.edge.wire.signed import SeatTimeline, SignedContract, product_ids_of
+from services.edge.wire.contracts.signed import SeatTimeline, SignedContract, product_ids_of
 
 
 async def read_signed(

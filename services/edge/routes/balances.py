@@ -8,6 +8,7 @@ from purser.ledger.v1 import ledger_pb2 as pb
 from services.edge.exchange import Ask, Entry
 from services.edge.faults import Refused
 from services.edge.pages import all_pages, page_of
+from services.edge.routes.contracts import contract_of
 from services.edge.signed import read_entries
 from services.edge.wire import balances as wire
 from services.edge.wire.amounts import credit_type_id_from_json, micros_from_json
@@ -47,10 +48,14 @@ async def get_net_balance(ask: Ask) -> object:
 
 async def list_seat_balances(ask: Ask) -> object:
     body = ask.body(wire.ListSeatBalances)
+    contract = await contract_of(ask, body)
+    subscriptions = {one.subscription_id for one in contract.subscriptions}
+    if body.subscription_ids:
+        subscriptions &= set(body.subscription_ids)
     listed = await ask.mesh.ledger_admin.ListSeatBalances(
         admin.ListSeatBalancesRequest(
             customer=body.customer_id,
-            subscription_id=body.subscription_ids[0] if len(body.subscription_ids) == 1 else "",
+            subscription_id=next(iter(subscriptions)) if len(subscriptions) == 1 else "",
             page_size=body.limit,
             page_token=body.cursor,
         )
@@ -58,8 +63,7 @@ async def list_seat_balances(ask: Ask) -> object:
     wanted = [
         one
         for one in listed.seats
-        if (not body.seat_ids or one.seat_id in body.seat_ids)
-        and (not body.subscription_ids or one.subscription_id in body.subscription_ids)
+        if one.subscription_id in subscriptions and (not body.seat_ids or one.seat_id in body.seat_ids)
     ]
     seats = [
         wire.seat_to_json(seat_id, list(held), with_grants=body.include_credits_and_commits)

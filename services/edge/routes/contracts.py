@@ -2,6 +2,7 @@
 """Contracts: signing, reading, ending."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from meshkit.rpc.fields import timestamp
 from purser.contract.v1 import contract_pb2 as pb
@@ -9,9 +10,9 @@ from services.edge.exchange import Ask, Entry, Handler
 from services.edge.faults import Refused
 from services.edge.pages import page_of
 from services.edge.signed import read_signed
-from services.edge.wire import contracts as wire
+from services.edge.wire.contracts import signing as wire
+from services.edge.wire.contracts.signed import SignedContract, contract_v1_to_json, contract_v2_to_json
 from services.edge.wire.fields import id_to_json
-from services.edge.wire.signed import SignedContract, contract_v1_to_json, contract_v2_to_json
 
 Shown = Callable[[SignedContract], dict[str, object]]
 
@@ -27,7 +28,7 @@ async def create_contract(ask: Ask) -> object:
 def get_contract(to_json: Shown) -> Handler:
     async def get(ask: Ask) -> object:
         body = ask.body(wire.ContractOf)
-        contract = await contract_of(ask, body.contract_id)
+        contract = await contract_of(ask, body)
         signed = await read_signed(
             ask, contract, with_balance=body.include_balance, with_ledgers=body.include_ledgers
         )
@@ -36,8 +37,22 @@ def get_contract(to_json: Shown) -> Handler:
     return get
 
 
-async def contract_of(ask: Ask, contract_id: str) -> pb.Contract:
-    found = await ask.mesh.contract.GetContract(pb.GetContractRequest(contract_id=contract_id))
+class NamesContract(Protocol):
+    """A body that names a contract of a customer."""
+
+    @property
+    def customer_id(self) -> str: ...
+    @property
+    def contract_id(self) -> str: ...
+
+
+async def contract_of(ask: Ask, body: NamesContract) -> pb.Contract:
+    """Return the contract. Raises Refused if it is another customer's, so that a mistake changes nothing."""
+    found = await ask.mesh.contract.GetContract(pb.GetContractRequest(contract_id=body.contract_id))
+    if found.contract.customer_id != body.customer_id:
+        named = await ask.mesh.contract.GetCustomer(pb.GetCustomerRequest(customer=body.customer_id))
+        if found.contract.customer_id != named.customer.customer_id:
+            raise Refused(404, f"customer {body.customer_id!r} has no contract {body.contract_id!r}")
     return found.contract
 
 
@@ -63,6 +78,7 @@ def list_contracts(to_json: Shown) -> Handler:
 
 async def update_end_date(ask: Ask) -> object:
     body = ask.body(wire.UpdateEndDate)
+    await contract_of(ask, body)
     request = pb.EndContractRequest(request_id=ask.request_id(), contract_id=body.contract_id)
     if body.ending_before is None:
         request.end_option = pb.END_OPTION_NEVER

@@ -76,8 +76,7 @@ async def set_ingest_aliases(ask: Ask) -> object:
     return None
 
 
-async def set_name(ask: Ask) -> object:
-    ask.body(wire.SetName)
+async def set_name(_: Ask) -> object:
     raise Refused(501, "Purser keeps a customer's name; SetBillingDetails sets the name on invoices")
 
 

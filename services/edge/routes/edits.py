@@ -11,9 +11,9 @@ from services.edge.faults import InvalidBody
 from services.edge.pages import all_pages
 from services.edge.routes.contracts import contract_of
 from services.edge.signed import read_timeline
-from services.edge.wire import edits as wire
-from services.edge.wire import history
-from services.edge.wire.contracts import ContractOf
+from services.edge.wire.contracts import edits as wire
+from services.edge.wire.contracts import history
+from services.edge.wire.contracts.signing import ContractOf
 from services.edge.wire.fields import id_to_json, one_violation
 
 Outcome = dict[str, object]
@@ -21,12 +21,13 @@ Outcome = dict[str, object]
 
 async def edit_contract(ask: Ask) -> object:
     body = ask.body(wire.EditContract)
+    contract = await contract_of(ask, body)
     request_id = ask.request_id(body.uniqueness_key)
     changes = [
         *(_update_subscription(ask, body, one, request_id) for one in body.update_subscriptions),
         *(_add_commit(ask, body, one, request_id) for one in body.add_commits),
         *(_add_credit(ask, body, one, request_id) for one in body.add_credits),
-        *(_update_recurring_credit(ask, body, one, request_id) for one in body.update_recurring_credits),
+        *(_update_recurring_credit(ask, contract, one, request_id) for one in body.update_recurring_credits),
     ]
     if body.update_contract_end_date is not None:
         changes.append(_end(ask, body, request_id))
@@ -98,14 +99,13 @@ async def _add_credit(ask: Ask, body: wire.EditContract, credit: wire.AddCredit,
 
 
 async def _update_recurring_credit(
-    ask: Ask, body: wire.EditContract, update: wire.UpdateRecurringCredit, request_id: str
+    ask: Ask, contract: pb.Contract, update: wire.UpdateRecurringCredit, request_id: str
 ) -> Outcome:
-    contract = await contract_of(ask, body.contract_id)
     schedules = {one.grant_schedule_id: one for one in contract.grant_schedules}
     if update.recurring_credit_id not in schedules:
         raise _unknown_schedule()
     schedule = schedules[update.recurring_credit_id]
-    request = wire.schedule_from_json(update, schedule, body.contract_id, request_id)
+    request = wire.schedule_from_json(update, schedule, contract.contract_id, request_id)
     if isinstance(request, pb.EndGrantScheduleRequest):
         await ask.mesh.contract.EndGrantSchedule(request)
     else:
@@ -131,7 +131,7 @@ async def _end(ask: Ask, body: wire.EditContract, request_id: str) -> Outcome:
 
 async def get_edit_history(ask: Ask) -> object:
     body = ask.body(ContractOf)
-    contract = await contract_of(ask, body.contract_id)
+    contract = await contract_of(ask, body)
     top_ups = [
         top_up
         async for listed in all_pages(

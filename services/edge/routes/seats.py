@@ -10,14 +10,14 @@ from services.edge.faults import Refused
 from services.edge.pages import all_pages
 from services.edge.routes.contracts import contract_of
 from services.edge.signed import read_timeline
-from services.edge.wire import history as wire
+from services.edge.wire.contracts import history as wire
+from services.edge.wire.contracts.signed import quantity_schedule_to_json
 from services.edge.wire.fields import one_violation, time_to_json, without_absent
-from services.edge.wire.signed import quantity_schedule_to_json
 
 
 async def get_quantity_history(ask: Ask) -> object:
     body = ask.body(wire.QuantityHistory)
-    contract = await contract_of(ask, body.contract_id)
+    contract = await contract_of(ask, body)
     subscription = _subscription(contract, body.subscription_id)
     timeline = await read_timeline(ask, contract, body.subscription_id)
     return wire.quantity_history_to_json(subscription, timeline, contract)
@@ -33,7 +33,7 @@ def _subscription(contract: pb.Contract, subscription_id: str) -> pb.Subscriptio
 async def get_seats_history(ask: Ask) -> object:
     """Return who had a seat in each span between two changes, oldest first. The cursor is the span's number."""
     body = ask.body(wire.SeatsHistory)
-    contract = await contract_of(ask, body.contract_id)
+    contract = await contract_of(ask, body)
     _subscription(contract, body.subscription_id)
     timeline = await read_timeline(ask, contract, body.subscription_id)
     spans = [one for one in quantity_schedule_to_json(timeline, contract) if _is_wanted(one, body)]

@@ -26,6 +26,8 @@ from services.edge.wire.fields import (
 )
 
 EVENTS_MAX: Final = 100
+# Of a number on either side of the point; written out, 1e999999999 would be a gigabyte.
+DIGITS_MAX: Final = 30
 WINDOWS: Final = {"HOUR": pb.USAGE_WINDOW_HOUR, "DAY": pb.USAGE_WINDOW_DAY, "NONE": pb.USAGE_WINDOW_SPAN}
 Window = Annotated[Literal["HOUR", "DAY", "NONE"], UPPER]
 
@@ -43,12 +45,14 @@ def _property_text(key: str, value: object) -> str:
             return "true" if value else "false"
         case int():
             return str(value)
-        case Decimal():
+        case Decimal() if abs(value.adjusted()) <= DIGITS_MAX:
             return format(value, "f")
         case str():
             return value
         case _:
-            raise PydanticCustomError("property", "{key} must be a text, a number or a bool", {"key": key})
+            raise PydanticCustomError(
+                "property", "{key} must be a text, a bool or a number of at most 30 digits", {"key": key}
+            )
 
 
 class Event(Body):

@@ -10,7 +10,8 @@ import pytest
 from purser.catalog.v1 import catalog_pb2 as catalog
 from purser.contract.v1 import contract_pb2 as contract
 from services.edge.faults import InvalidBody
-from services.edge.wire import alerts, contracts, edits, pricing, rates, usage
+from services.edge.wire import alerts, pricing, rates, usage
+from services.edge.wire.contracts import edits, signing
 from services.edge.wire.fields import Body, body_from_json
 
 JUNE = "2025-06-01T00:00:00Z"
@@ -61,18 +62,18 @@ def test_all_wrong_fields_are_named_together() -> None:
     "field", ["overrides", "discounts", "scheduled_charges", "recurring_commits", "nonsense"]
 )
 def test_a_field_that_purser_does_not_know_is_refused(field: str) -> None:
-    assert f"{field} is not supported" in refusal(contracts.CreateContract, {**CONTRACT, field: [1]})
+    assert f"{field} is not supported" in refusal(signing.CreateContract, {**CONTRACT, field: [1]})
 
 
 @pytest.mark.parametrize("nothing", [None, [], {}, "", False])
 def test_a_field_that_asks_for_nothing_is_as_if_left_out(nothing: object) -> None:
-    body_from_json(contracts.CreateContract, {**CONTRACT, "overrides": nothing})
+    body_from_json(signing.CreateContract, {**CONTRACT, "overrides": nothing})
 
 
 def test_labels_without_effect_are_ignored() -> None:
     labels = {"custom_fields": {"a": "b"}, "netsuite_sales_order_id": "1", "total_contract_value": 5}
 
-    body_from_json(contracts.CreateContract, {**CONTRACT, **labels})
+    body_from_json(signing.CreateContract, {**CONTRACT, **labels})
 
 
 @pytest.mark.parametrize("body", ["text", [1], 5])
@@ -123,14 +124,14 @@ def test_tiers_with_sizes_become_tiers_with_ends() -> None:
 def test_a_contract_links_credits_to_the_subscription_of_its_temporary_id() -> None:
     config = {"subscription_id": "seats", "apply_seat_increase_config": {"is_prorated": True}}
     body = body_from_json(
-        contracts.CreateContract,
+        signing.CreateContract,
         {
             **CONTRACT,
             "subscriptions": [SUBSCRIPTION],
             "recurring_credits": [{**CREDIT, "subscription_config": config}],
         },
     )
-    request = contracts.contract_from_json(body, "r-1")
+    request = signing.contract_from_json(body, "r-1")
 
     schedule = request.grant_schedules[0]
     assert (schedule.subscription_index, schedule.unit_amount_micros) == (0, 100_500_000)
@@ -159,7 +160,7 @@ UNLINKED = {"subscription_id": "x", "apply_seat_increase_config": {"is_prorated"
 )
 def test_what_a_contract_of_ours_cannot_say_is_refused(changed: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidBody) as refused:
-        contracts.contract_from_json(body_from_json(contracts.CreateContract, {**CONTRACT, **changed}), "r-1")
+        signing.contract_from_json(body_from_json(signing.CreateContract, {**CONTRACT, **changed}), "r-1")
     assert field in refused.value.message
 
 
@@ -232,7 +233,9 @@ def test_properties_of_events_become_texts() -> None:
         "ok": "true",
         "user": "u",
     }
-    assert "events[0].properties" in refusal(usage.Events, {"events": [{**event, "properties": {"a": [1]}}]})
+    for wrong in ([1], {}, Decimal("1E+999999999"), Decimal("1E-31")):
+        message = refusal(usage.Events, {"events": [{**event, "properties": {"a": wrong}}]})
+        assert message.startswith("events[0].properties a must be")
 
 
 @pytest.mark.parametrize("content", [None, {}, [], [{}] * 101])

@@ -3,12 +3,24 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Literal
 
 from meshkit.quantity import MICROS
 from meshkit.rpc.fields import optional_timestamp, timestamp
 from purser.contract.v1 import contract_pb2 as pb
 from services.edge.wire.amounts import USD_ID, credit_type_id_from_json, micros_from_json
+from services.edge.wire.contracts.terms import (
+    ALLOCATIONS,
+    BILLING_FREQUENCIES,
+    COLLECTION_SCHEDULES,
+    GRANT_FREQUENCIES,
+    PERIOD_PRORATIONS,
+    QUANTITY_MANAGEMENTS,
+    ROUNDINGS,
+    SEAT_INVOICINGS,
+    BillingFrequency,
+    GrantFrequency,
+)
 from services.edge.wire.fields import (
     UPPER,
     Body,
@@ -21,45 +33,6 @@ from services.edge.wire.fields import (
     refused,
 )
 
-BILLING_FREQUENCIES: Final = {
-    "MONTHLY": pb.BILLING_FREQUENCY_MONTHLY,
-    "QUARTERLY": pb.BILLING_FREQUENCY_QUARTERLY,
-    "ANNUAL": pb.BILLING_FREQUENCY_ANNUAL,
-    "WEEKLY": pb.BILLING_FREQUENCY_WEEKLY,
-}
-GRANT_FREQUENCIES: Final = {
-    "MONTHLY": pb.GRANT_FREQUENCY_MONTHLY,
-    "QUARTERLY": pb.GRANT_FREQUENCY_QUARTERLY,
-    "ANNUAL": pb.GRANT_FREQUENCY_ANNUAL,
-    "WEEKLY": pb.GRANT_FREQUENCY_WEEKLY,
-    "DAILY": pb.GRANT_FREQUENCY_DAILY,
-}
-COLLECTION_SCHEDULES: Final = {
-    "ADVANCE": pb.COLLECTION_SCHEDULE_ADVANCE,
-    "ARREARS": pb.COLLECTION_SCHEDULE_ARREARS,
-}
-SEAT_INVOICINGS: Final = {
-    "BILL_IMMEDIATELY": pb.SEAT_INVOICING_BILL_IMMEDIATELY,
-    "BILL_ON_NEXT_COLLECTION_DATE": pb.SEAT_INVOICING_BILL_ON_NEXT_COLLECTION_DATE,
-}
-QUANTITY_MANAGEMENTS: Final = {
-    "QUANTITY_ONLY": pb.QUANTITY_MANAGEMENT_QUANTITY_ONLY,
-    "SEAT_BASED": pb.QUANTITY_MANAGEMENT_SEAT_BASED,
-}
-ROUNDINGS: Final = {
-    "HALF_UP": pb.ROUNDING_HALF_UP,
-    "FLOOR": pb.ROUNDING_FLOOR,
-    "CEILING": pb.ROUNDING_CEILING,
-}
-ALLOCATIONS: Final = {"POOLED": pb.ALLOCATION_POOLED, "INDIVIDUAL": pb.ALLOCATION_INDIVIDUAL}
-PERIOD_PRORATIONS: Final = {
-    "FIRST_AND_LAST": pb.PERIOD_PRORATION_FIRST_AND_LAST,
-    "FIRST": pb.PERIOD_PRORATION_FIRST,
-    "LAST": pb.PERIOD_PRORATION_LAST,
-    "NONE": pb.PERIOD_PRORATION_NONE,
-}
-BillingFrequency = Annotated[Literal["MONTHLY", "QUARTERLY", "ANNUAL", "WEEKLY"], UPPER]
-GrantFrequency = Annotated[Literal["MONTHLY", "QUARTERLY", "ANNUAL", "WEEKLY", "DAILY"], UPPER]
 _LATER = "add it with /v2/contracts/edit, once the contract is signed"
 _NO_TAGS = "name products by their ids"
 

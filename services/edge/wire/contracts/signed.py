@@ -9,7 +9,7 @@ from typing import Any
 from meshkit.quantity import MICROS
 from purser.contract.v1 import contract_pb2 as pb
 from services.edge.wire.amounts import amount_to_json, credit_type_id_to_json
-from services.edge.wire.contracts import (
+from services.edge.wire.contracts.terms import (
     ALLOCATIONS,
     BILLING_FREQUENCIES,
     COLLECTION_SCHEDULES,

@@ -10,8 +10,8 @@ from services.edge.wire.amounts import (
     credit_type_id_to_json,
     money_to_json,
 )
+from services.edge.wire.contracts.signed import SeatTimeline, quantity_schedule_to_json
 from services.edge.wire.fields import Body, Instant, Whole, limit_of, time_to_json, without_absent
-from services.edge.wire.signed import SeatTimeline, quantity_schedule_to_json
 
 
 class QuantityHistory(Body):
