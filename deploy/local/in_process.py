@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from deploy.local.database import SERVICES
-from deploy.local.mesh import NO_PAYMENTS, Secured, environment
+from deploy.local.mesh import NO_MAILS, NO_PAYMENTS, Secured, environment
 from meshkit.clock import Clock, ManualClock, SystemClock
 from meshkit.config import MeshSettings
 from meshkit.ids import Ids
@@ -34,13 +34,14 @@ async def open_mesh(
     access: Secured | None = None,
     wall: Clock | None = None,
     payments: Mapping[str, str] = NO_PAYMENTS,
+    mails: Mapping[str, str] = NO_MAILS,
     services: tuple[str, ...] = SERVICES,
 ) -> AsyncIterator[Mesh]:
     """Serve until the block ends.
 
     urls: each service's URL of a migrated database. secret_keys: Alert's. access None: insecure. wall: operational
-    time, by default the system clock. payments: Contract's settings of its payment provider. Raises
-    what open_service raises, for instance PortTaken.
+    time, by default the system clock. payments: Contract's settings of its payment provider. mails: Alert's settings of
+    its mail server. Raises what open_service raises, for instance PortTaken.
     """
     wall = SystemClock() if wall is None else wall
     async with AsyncExitStack() as stack:
@@ -55,6 +56,7 @@ async def open_mesh(
                 sandbox_start_time=sandbox_start_time,
                 secret_keys=secret_keys,
                 payments=payments,
+                mails=mails,
             )
             clocks[service] = wall if sandbox_start_time is None else ManualClock(sandbox_start_time)
             open_service = importlib.import_module(f"services.{service}.app").open_service

@@ -48,6 +48,7 @@ def front_addresses(first_port: int) -> dict[str, str]:
 
 
 NO_PAYMENTS: Final[Mapping[str, str]] = {}
+NO_MAILS: Final[Mapping[str, str]] = {}
 NO_FRONTS: Final[Mapping[str, str]] = {}
 
 
@@ -73,11 +74,13 @@ def environment(
     sandbox_start_time: datetime | None,
     secret_keys: str = "",
     payments: Mapping[str, str] = NO_PAYMENTS,
+    mails: Mapping[str, str] = NO_MAILS,
 ) -> dict[str, str]:
     """Return the settings of `service` as environment variables. With a start time it runs in sandbox mode.
 
     at: the addresses of all services, including this one. access None: insecure. secret_keys: Alert's;
-    the others have none. payments: Contract's settings of its payment provider, without the prefix.
+    the others have none. payments: Contract's settings of its payment provider, without the prefix. mails: Alert's
+    settings of its mail server, likewise.
     """
     prefix = f"PURSER_{service.upper()}_"
     settings = {"DATABASE_URL": url, "LISTEN": at[service]}
@@ -87,7 +90,7 @@ def environment(
         settings |= {"PEER_LISTEN": peers[service], **access.identity.settings(service)}
     settings |= {f"{peer.upper()}_ADDRESS": peers[peer] for peer in SERVICES if peer != service}
     if service == "alert":
-        settings["SECRET_KEYS"] = secret_keys
+        settings |= {"SECRET_KEYS": secret_keys, **mails}
     if service == "contract":
         settings |= payments
     if sandbox_start_time is not None:

@@ -22,6 +22,7 @@ from meshkit.service import App, ServiceBuilder, service_builder
 from purser.alert.v1.alert_pb2_grpc import add_AlertServiceServicer_to_server
 from purser.alert.v1.alert_peer_pb2_grpc import add_AlertPeerServiceServicer_to_server
 from purser.alert.v1.feed_pb2_grpc import add_EventFeedServiceServicer_to_server
+from purser.alert.v1.self_service_pb2_grpc import add_SelfServiceServicer_to_server
 from sandbox import SandboxClock
 from services.alert import tables
 from services.alert.config import AlertSettings
@@ -30,6 +31,7 @@ from services.alert.operations import Operations
 from services.alert.operations.alerts import Alerts
 from services.alert.operations.crossings import Crossings
 from services.alert.operations.deliveries import Deliveries
+from services.alert.operations.destinations import Destinations
 from services.alert.operations.endpoints import Endpoints
 from services.alert.operations.events import Events
 from services.alert.operations.feed import Feed
@@ -43,10 +45,12 @@ from services.alert.relay import Notices
 from services.alert.server import (
     FEED_SERVICE_NAME,
     PEER_SERVICE_NAME,
+    SELF_SERVICE_NAME,
     SERVICE_NAME,
     AlertPeerServicer,
     AlertServicer,
     EventFeedServicer,
+    SelfServiceServicer,
 )
 from services.alert.store import PostgresStore
 from services.alert.sweeper import FORGET_SECONDS, forget_old
@@ -132,6 +136,14 @@ async def open_service(
                 replayer=replayer,
                 can_mail=mailer is not None,
             ),
+            destinations=Destinations(
+                store=store,
+                wall=wall,
+                ids=ids,
+                randomness=outside.randomness,
+                courier=couriers,
+                can_mail=mailer is not None,
+            ),
             repairs=Repairs(store=store, relay=relay, invoices=invoices),
             replays=Replays(store=store, replayer=replayer, wall=wall, ids=ids),
         )
@@ -142,6 +154,9 @@ async def open_service(
 
         app = await service.serve(
             RpcService(SERVICE_NAME, partial(add_AlertServiceServicer_to_server, AlertServicer(operations))),
+            RpcService(
+                SELF_SERVICE_NAME, partial(add_SelfServiceServicer_to_server, SelfServiceServicer(operations))
+            ),
             RpcService(
                 FEED_SERVICE_NAME,
                 partial(add_EventFeedServiceServicer_to_server, EventFeedServicer(operations)),

@@ -11,14 +11,16 @@ from typing import Any, Final
 from grpc.aio import ServicerContext
 
 from purser.alert.v1 import alert_pb2 as pb
-from purser.alert.v1 import alert_pb2_grpc, alert_peer_pb2_grpc, feed_pb2_grpc
+from purser.alert.v1 import alert_pb2_grpc, alert_peer_pb2_grpc, feed_pb2_grpc, self_service_pb2_grpc
 from purser.alert.v1 import alert_peer_pb2 as peer_pb
 from purser.alert.v1 import feed_pb2 as feed_pb
+from purser.alert.v1 import self_service_pb2 as own
 from services.alert.operations import Operations
-from services.alert.wire import alerts, crossings, deliveries, endpoints, events, feed
+from services.alert.wire import alerts, crossings, deliveries, endpoints, events, feed, self_service
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["AlertService"].full_name
 FEED_SERVICE_NAME: Final = feed_pb.DESCRIPTOR.services_by_name["EventFeedService"].full_name
+SELF_SERVICE_NAME: Final = own.DESCRIPTOR.services_by_name["SelfService"].full_name
 PEER_SERVICE_NAME: Final = peer_pb.DESCRIPTOR.services_by_name["AlertPeerService"].full_name
 
 Context = ServicerContext[Any, Any]
@@ -178,6 +180,62 @@ class EventFeedServicer(feed_pb2_grpc.EventFeedServiceServicer):
             async for page in pages:
                 for response in feed.watch_to_wire(page):
                     yield response
+
+
+class SelfServiceServicer(self_service_pb2_grpc.SelfServiceServicer):
+    """purser.alert.v1.SelfService; the proto documents each rpc."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._do = operations
+
+    async def CreateOwnAlert(
+        self, request: own.CreateOwnAlertRequest, context: Context
+    ) -> own.CreateOwnAlertResponse:
+        command = self_service.create_alert_from_wire(request)
+        alert = await self._do.alerts.create(command)
+        return self_service.create_alert_to_wire(alert)
+
+    async def ArchiveOwnAlert(
+        self, request: own.ArchiveOwnAlertRequest, context: Context
+    ) -> own.ArchiveOwnAlertResponse:
+        command = self_service.archive_alert_from_wire(request)
+        alert = await self._do.alerts.archive(command)
+        return self_service.archive_alert_to_wire(alert)
+
+    async def CreateOwnDestination(
+        self, request: own.CreateOwnDestinationRequest, context: Context
+    ) -> own.CreateOwnDestinationResponse:
+        command = self_service.create_from_wire(request)
+        destination = await self._do.destinations.create(command)
+        return self_service.create_to_wire(destination)
+
+    async def ConfirmOwnDestination(
+        self, request: own.ConfirmOwnDestinationRequest, context: Context
+    ) -> own.ConfirmOwnDestinationResponse:
+        command = self_service.confirm_from_wire(request)
+        destination = await self._do.destinations.confirm(command)
+        return self_service.confirm_to_wire(destination)
+
+    async def RemoveOwnDestination(
+        self, request: own.RemoveOwnDestinationRequest, context: Context
+    ) -> own.RemoveOwnDestinationResponse:
+        command = self_service.remove_from_wire(request)
+        destination = await self._do.destinations.remove(command)
+        return self_service.remove_to_wire(destination)
+
+    async def ListOwnDestinations(
+        self, request: own.ListOwnDestinationsRequest, context: Context
+    ) -> own.ListOwnDestinationsResponse:
+        customer_id = self_service.list_from_wire(request)
+        rows = await self._do.destinations.list(customer_id)
+        return self_service.list_to_wire(rows)
+
+    async def ListOwnDeliveries(
+        self, request: own.ListOwnDeliveriesRequest, context: Context
+    ) -> own.ListOwnDeliveriesResponse:
+        customer_id, page = self_service.mailed_from_wire(request)
+        rows = await self._do.destinations.mailed(customer_id, page)
+        return self_service.mailed_to_wire(rows, page, request)
 
 
 class AlertPeerServicer(alert_peer_pb2_grpc.AlertPeerServiceServicer):

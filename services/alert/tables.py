@@ -55,6 +55,7 @@ alerts = Table(
     Column("expires_within_days", Integer, nullable=False),  # 0: not of its type
     Column("spend_window", Text, nullable=False),
     Column("product_id", Text, nullable=False),  # of a SPEND without group key; '': all products
+    Column("owner", Text, nullable=False),
     schema=SCHEMA,
 )
 
@@ -90,6 +91,21 @@ webhook_endpoints = Table(
     Column(
         "missed_after", BigInteger
     ),  # while disabled: the position in the feed after which it misses events
+    schema=SCHEMA,
+)
+
+destinations = Table(
+    "destinations",
+    metadata,
+    Column("webhook_endpoint_id", Text, primary_key=True),
+    Column("customer_id", Text, nullable=False),
+    Column("event_types", ARRAY(Text), nullable=False),  # those of its endpoint are empty
+    Column("code", Text, nullable=False),
+    Column("code_expire_time", DateTime(timezone=True), nullable=False),
+    Column("code_tries", Integer, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    Column("confirm_time", DateTime(timezone=True)),
+    Column("remove_time", DateTime(timezone=True)),
     schema=SCHEMA,
 )
 

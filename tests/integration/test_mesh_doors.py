@@ -43,6 +43,7 @@ SERVED = {
         "purser.alert.v1.AlertService",
         "purser.alert.v1.AlertPeerService",
         "purser.alert.v1.EventFeedService",
+        "purser.alert.v1.SelfService",
     },
 }
 

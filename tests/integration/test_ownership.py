@@ -55,6 +55,7 @@ NAMES_NOBODY = {
 # Batches answer item by item; see the tests below.
 BATCHES = {"AuthorizeBatch", "CaptureBatch", "DebitBatch", "RecordUsage", "ImportUsage"}
 NOT_FOUND = StatusCode.NOT_FOUND.value[0]
+OF_A_BALANCE = ("CreateAlert", "CreateOwnAlert")
 LISTS_OF_ALL = {"ListCustomers", "ListAlerts", "ListEvents", "WatchEvents"}
 OF_THE_CATALOG = "/purser.catalog."
 
@@ -84,6 +85,7 @@ UNKNOWN = {
     "payment_setup_id": "pst_00000000000000000000000000",
     "invoice_id": "inv_00000000000000000000000000",
     "alert_id": "alr_00000000000000000000000000",
+    "destination_id": "end_00000000000000000000000000",
     "grant_id": "grt_00000000000000000000000000",
     "spend_cap_id": "cap_00000000000000000000000000",
     "cap_group_id": "cgr_00000000000000000000000000",
@@ -225,6 +227,7 @@ async def things_of(acme: Acme, customer_id: str, signed: contract.Contract) -> 
         "payment_setup_id": "pst_00000000000000000000000001",  # without a provider there are none
         "invoice_id": ordered.invoice.invoice_id,
         "alert_id": watched.alert.alert_id,
+        "destination_id": "end_00000000000000000000000001",  # without a mail server there are none
         "grant_id": grants.grants[0].grant_id,
         "spend_cap_id": capped.spend_cap.spend_cap_id,
         "cap_group_id": grouped.cap_group.cap_group_id,
@@ -263,7 +266,7 @@ def request_of(rpc: Rpc, things: Mapping[str, str], world: World, number: int) -
     values: dict[str, Any] = {
         **things,
         "request_id": f"ask-{number}",
-        "product_id": "" if rpc.name == "CreateAlert" else offer.usage[ASSISTANT],
+        "product_id": "" if rpc.name in OF_A_BALANCE else offer.usage[ASSISTANT],
         "credit_type_id": offer.ai_credits,
         "rate_card_id": world.acme.contract.rate_card_id,
         "top_up_pack_id": offer.pack,
@@ -280,13 +283,15 @@ def request_of(rpc: Rpc, things: Mapping[str, str], world: World, number: int) -
         "sequence": 1,
         "spenders_max": 1,
         "grant_kind": ledger.GRANT_KIND_PROMOTIONAL,
-        "window": 0 if rpc.name == "CreateAlert" else 2,
+        "window": 0 if rpc.name in OF_A_BALANCE else 2,
         "alert_type": alert.ALERT_TYPE_LOW_BALANCE,
-        "group_key": "" if rpc.name in ("CreateAlert", "GetUsage") else "user_id",
-        "group_value": "" if rpc.name in ("CreateAlert", "GetUsage") else "ann",
+        "group_key": "" if rpc.name in (*OF_A_BALANCE, "GetUsage") else "user_id",
+        "group_value": "" if rpc.name in (*OF_A_BALANCE, "GetUsage") else "ann",
         "reason": "a test",
         "actor": "a test",
         "name": "a test",
+        "address": "ann@acme.example",
+        "code": "12345678",
         "aliases": ["a-new-alias"],
         "start_time": timestamp(JUNE),
         "end_time": timestamp(JUNE + timedelta(days=1)),

@@ -207,7 +207,8 @@ def _as_answered_today(response: Json) -> Json:
         today["webhook_endpoint"] = {**endpoint, **new}
     if alert := response.get("alert"):
         is_spend = alert["alert_type"] == "ALERT_TYPE_SPEND"
-        today["alert"] = _with_rearm(alert) | ({"window": "SPEND_WINDOW_BILLING_PERIOD"} if is_spend else {})
+        today["alert"] = {**_with_rearm(alert), "owner": "ALERT_OWNER_VENDOR"}
+        today["alert"] |= {"window": "SPEND_WINDOW_BILLING_PERIOD"} if is_spend else {}
     if cap := response.get("spend_cap"):
         today["spend_cap"] = {**cap, "scope": "CAP_SCOPE_GROUP_VALUE", "owner": "CAP_OWNER_VENDOR"}
     if subscription := response.get("subscription"):

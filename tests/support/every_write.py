@@ -6,6 +6,7 @@ Whoever adds such an rpc, or a kind of notice, adds a call here.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_peer_pb2
 from tests.support import alert, catalog, contract, ledger
 from tests.support.any_rpc import AnyPeer, Json, call, method, request_of
+from tests.support.mail_receiver import running_mail_receiver
 from tests.support.mesh import pending, until
 from tests.support.postgres import Databases
 from tests.support.usage_entries import UsageEntries
@@ -113,10 +115,12 @@ async def record(databases: Databases, *, asking: Asking = asking) -> Mapping[st
     async with (
         AnyPeer("ledger") as peer,
         alert.running_receiver() as receiver,
-        alert.running_alert(databases, ledger_address=peer.address) as watching,
+        running_mail_receiver() as mails,
+        alert.running_alert(databases, ledger_address=peer.address, smtp=mails.settings) as watching,
         asking("alert", watching.address, recordings["alert"]) as ask,
     ):
         await fill_alert(ask, receiver.url)
+        await fill_own_alerts(ask)
         recordings["alert"].told = await all_told("alert", databases, peer)
     return recordings
 
@@ -1048,3 +1052,30 @@ async def fill_alert(ask: Ask, url: str) -> None:
     await ask("DisableWebhookEndpoint", webhook_endpoint_id=endpoint_id)
     await ask("EnableWebhookEndpoint", webhook_endpoint_id=endpoint_id)
     await ask("DisableWebhookEndpoint", webhook_endpoint_id=endpoint_id)
+
+
+async def fill_own_alerts(ask: Ask) -> None:
+    """Call every write of a customer on Alert, which has a mail server."""
+    mine = await ask(
+        "CreateOwnAlert",
+        customer_id="cus_acme",
+        name="Ann spends much",
+        alert_type="ALERT_TYPE_SPEND",
+        credit_type_id="crt_ai",
+        threshold_micros=str(100 * CREDIT),
+        group_key="user_id",
+        group_value="ann",
+        window="SPEND_WINDOW_DAY",
+    )
+    await ask("ArchiveOwnAlert", alert_id=mine["alert"]["alert_id"])
+    added = await ask(
+        "CreateOwnDestination",
+        customer_id="cus_acme",
+        address="ann@acme.example",
+        event_types=["alert.in_alarm", "invoice.finalized"],
+    )
+    destination_id = added["destination"]["destination_id"]
+    sent = await ask("ListDeliveries", webhook_endpoint_id=destination_id)
+    code = json.loads(sent["deliveries"][0]["payload"])["data"]["code"]
+    await ask("ConfirmOwnDestination", destination_id=destination_id, code=code)
+    await ask("RemoveOwnDestination", destination_id=destination_id)

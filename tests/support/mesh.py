@@ -22,7 +22,7 @@ from deploy.local import mesh
 from deploy.local.database import SERVICES
 from deploy.local.identity import LocalIdentity, open_identity
 from deploy.local.in_process import open_mesh
-from deploy.local.mesh import NO_PAYMENTS, ProcessMesh, Secured
+from deploy.local.mesh import NO_MAILS, NO_PAYMENTS, ProcessMesh, Secured
 from deploy.local.readiness import until_serving
 from deploy.local.seatsco import (
     ASSISTANT,
@@ -104,10 +104,12 @@ class SwitchedMesh:
         sandbox_start_time: datetime | None = JUNE,
         access: Secured | None = None,
         payments: Mapping[str, str] = NO_PAYMENTS,
+        mails: Mapping[str, str] = NO_MAILS,
     ) -> None:
         self.addresses: Mapping[str, str] = mesh.addresses(None)
         self.access = access
         self._payments = payments
+        self._mails = mails
         self._urls = databases.urls
         self._sandbox_start_time = sandbox_start_time
         self._running: dict[str, AsyncExitStack] = {}
@@ -135,6 +137,7 @@ class SwitchedMesh:
                 secret_keys=SECRET_KEYS,
                 access=self.access,
                 payments=self._payments,
+                mails=self._mails,
                 services=(service,),
             )
             await stack.enter_async_context(one)

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from deploy.local.identity import TOKENS_VALID, LocalIdentity
-from deploy.local.mesh import NO_PAYMENTS
+from deploy.local.mesh import NO_MAILS, NO_PAYMENTS
 from meshkit.clock import Clock, SystemClock
 from purser_cli import tokens
 from services.portal.app import open_portal
@@ -131,15 +131,16 @@ async def open_portal_mesh(
     wall: Clock | None = None,
     people: Sequence[str] = (),
     payments: Mapping[str, str] = NO_PAYMENTS,
+    mails: Mapping[str, str] = NO_MAILS,
     **settings: Any,
 ) -> AsyncIterator[PortalMesh]:
     """Yield a mesh with Acme and a portal whose balances are read 20 times a second.
 
     wall: by which sessions end. people: who has Acme's seats; none: they are without names. payments: Contract's
-    settings of its payment provider.
+    settings of its payment provider. mails: Alert's settings of its mail server.
     """
     access = secured(folder)
-    async with SwitchedMesh(databases, access=access, payments=payments) as mesh:
+    async with SwitchedMesh(databases, access=access, payments=payments, mails=mails) as mesh:
         await mesh.start()
         live = LiveBalances(poll_seconds=POLL_SECONDS)
         portal = open_portal(portal_settings(mesh, **settings), wall=wall or SystemClock(), live=live)

@@ -52,6 +52,15 @@ class SpendWindow(Enum):
     MONTH = "MONTH"
 
 
+class AlertOwner(Enum):
+    """Whose alert it is, and so whose endpoints or destinations get its events."""
+
+    VENDOR = "VENDOR"
+    CUSTOMER = "CUSTOMER"
+
+
+# Of one customer's own, while they are not archived.
+OWN_ALERTS_MAX: Final = 20
 # In alarm at or below the threshold; the others at or above it.
 LOW: Final = frozenset({AlertType.LOW_BALANCE, AlertType.LOW_PERCENTAGE, AlertType.LOW_SEAT_BALANCE})
 # Their group key is the caller's.
@@ -95,6 +104,7 @@ class Alert:
     window: SpendWindow = SpendWindow.BILLING_PERIOD
     product_id: str = ""
     currency_code: str = ""
+    owner: AlertOwner = AlertOwner.VENDOR
 
     @property
     def is_active(self) -> bool:

@@ -4,7 +4,7 @@
 fingerprint: the hash of the request as received. It shows whether a repeated request_id has another body.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from meshkit.quantity import Credits
@@ -13,12 +13,14 @@ from services.alert.domain.alert import (
     Alert,
     AlertChanges,
     AlertId,
+    AlertOwner,
     AlertType,
     CreditTypeId,
     CustomerId,
     SpendWindow,
 )
 from services.alert.domain.delivery import Delivery, DeliveryId
+from services.alert.domain.destination import Destination
 from services.alert.domain.endpoint import (
     EndpointCreated,
     EndpointKind,
@@ -49,6 +51,7 @@ class CreateAlert:
     window: SpendWindow = SpendWindow.BILLING_PERIOD
     product_id: str = ""
     currency_code: str = ""
+    owner: AlertOwner = AlertOwner.VENDOR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +78,12 @@ class ResumeAlert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveAlert:
+    """owner: None: whoever's it is."""
+
     request_id: str
     fingerprint: bytes
     alert_id: AlertId
+    owner: AlertOwner | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,12 +194,37 @@ class ReplayDeliveries:
     failed_only: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateOwnDestination:
+    request_id: str
+    fingerprint: bytes
+    customer_id: CustomerId
+    address: str
+    event_types: tuple[EventType, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmOwnDestination:
+    request_id: str
+    fingerprint: bytes
+    destination_id: WebhookEndpointId
+    code: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveOwnDestination:
+    request_id: str
+    fingerprint: bytes
+    destination_id: WebhookEndpointId
+
+
 # The format of each: store/formats.py.
 Response = (
     Alert
     | AlertStatus
     | CrossingReceipt
     | Delivery
+    | Destination
     | EndpointCreated
     | EventReceipt
     | ReplaysStarted

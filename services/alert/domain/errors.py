@@ -195,3 +195,71 @@ class TooManyWatches(ResourceExhausted):
 
     def __init__(self) -> None:
         super().__init__("the server serves as many WatchEvents as it can; ask ListEvents, or retry later")
+
+
+class AlertLimitReached(FailedPrecondition):
+    """The customer has as many alerts of its own as it may have."""
+
+    reason = "ALERT_LIMIT_REACHED"
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(
+            f"there are {limit} alerts already, which is the most; archive one first", limit=str(limit)
+        )
+
+
+class DestinationNotFound(NotFound):
+    """No destination has the id, or it was removed."""
+
+    reason = "DESTINATION_NOT_FOUND"
+
+    def __init__(self, *, destination_id: str) -> None:
+        super().__init__(
+            f"destination {destination_id!r} does not exist; ListOwnDestinations lists all",
+            destination_id=destination_id,
+        )
+
+
+class DestinationExists(FailedPrecondition):
+    """The address is a destination of the customer already."""
+
+    reason = "DESTINATION_EXISTS"
+
+    def __init__(self, *, address: str) -> None:
+        super().__init__(
+            f"{address!r} is a destination already; remove it first, to get a new code", address=address
+        )
+
+
+class DestinationLimitReached(FailedPrecondition):
+    """The customer has, or has created, as many destinations as it may."""
+
+    reason = "DESTINATION_LIMIT_REACHED"
+
+    def __init__(self, *, limit: str) -> None:
+        super().__init__(f"there may be {limit} destinations; remove one, or try again later", limit=limit)
+
+
+class CodeWrong(FailedPrecondition):
+    """The code is not the one that was mailed."""
+
+    reason = "CODE_WRONG"
+
+    def __init__(self, *, destination_id: str, tries_left: str) -> None:
+        super().__init__(
+            f"the code is not the one that was mailed; {tries_left} more tries",
+            destination_id=destination_id,
+            tries_left=tries_left,
+        )
+
+
+class CodeExpired(FailedPrecondition):
+    """The code is too old, or was entered wrongly too often."""
+
+    reason = "CODE_EXPIRED"
+
+    def __init__(self, *, destination_id: str) -> None:
+        super().__init__(
+            "the code has expired, or was entered wrongly too often; remove the destination and create it again",
+            destination_id=destination_id,
+        )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Final, NewType
 
-from services.alert.domain.alert import EVERY_CUSTOMER, Alert, AlertId, AlertType, CustomerId
+from services.alert.domain.alert import EVERY_CUSTOMER, Alert, AlertId, AlertOwner, AlertType, CustomerId
 from services.alert.domain.status import AlertState, AlertStatus
 
 EventId = NewType("EventId", str)
@@ -37,13 +37,16 @@ class EventType(Enum):
     INVOICE_PAYMENT_FAILED = "invoice.payment_failed"
     ENDPOINT_DISABLED = "webhook_endpoint.disabled"
     TEST = "webhook.test"
+    CONFIRM = "destination.confirm"
 
 
 # What an endpoint gets that names no types.
 ALERT_EVENTS: Final = (EventType.IN_ALARM, EventType.RESOLVED)
-# What an endpoint may ask for: the test is posted to the endpoint that is tested, whatever it asks for.
-TOLD_EVENTS: Final[tuple[EventType, ...]] = tuple(one for one in EventType if one is not EventType.TEST)
-_OWN_EVENTS: Final = (*ALERT_EVENTS, EventType.ENDPOINT_DISABLED, EventType.TEST)
+# They go to one endpoint or destination, whatever it asks for.
+_DIRECT_EVENTS: Final = (EventType.TEST, EventType.CONFIRM)
+# What an endpoint may ask for.
+TOLD_EVENTS: Final[tuple[EventType, ...]] = tuple(one for one in EventType if one not in _DIRECT_EVENTS)
+_OWN_EVENTS: Final = (*ALERT_EVENTS, EventType.ENDPOINT_DISABLED, *_DIRECT_EVENTS)
 PUBLISHED_EVENTS: Final[tuple[EventType, ...]] = tuple(one for one in EventType if one not in _OWN_EVENTS)
 # The customer of what happened to the vendor.
 VENDOR: Final = CustomerId("")
@@ -63,7 +66,7 @@ class Occurrence:
     """What happened. data: a JSON object. event_time: business time.
 
     customer_id: to whom; empty: to the vendor. is_internal: not shown to the customer. edge: the cause, if it is an
-    alert's.
+    alert's. is_own: of an alert that the customer owns.
     """
 
     event_id: EventId
@@ -73,6 +76,7 @@ class Occurrence:
     data: dict[str, Any]
     is_internal: bool = False
     edge: Edge | None = None
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +145,7 @@ def edge_of(event_id: EventId, event_type: EventType, alert: Alert, status: Aler
         data=data,
         is_internal=alert.customer_id == EVERY_CUSTOMER,
         edge=Edge(alert_id=alert.alert_id, group_value=status.group_value, sequence=status.sequence),
+        is_own=alert.owner is AlertOwner.CUSTOMER,
     )
 
 
@@ -185,6 +190,21 @@ def test_of(event_id: EventId, webhook_endpoint_id: str, *, at: datetime) -> Eve
         customer_id=VENDOR,
         event_time=at,
         data={"webhook_endpoint_id": webhook_endpoint_id},
+        is_internal=True,
+    )
+    return event_from(occurrence, customer_sequence=0, at=at)
+
+
+def confirmation_of(
+    event_id: EventId, customer_id: CustomerId, code: str, expire_time: datetime, *, at: datetime
+) -> Event:
+    """Return the event by which an address gets its code. It is not in the feed."""
+    occurrence = Occurrence(
+        event_id=event_id,
+        event_type=EventType.CONFIRM,
+        customer_id=customer_id,
+        event_time=at,
+        data={"code": code, "expire_time": _rfc_3339(expire_time)},
         is_internal=True,
     )
     return event_from(occurrence, customer_sequence=0, at=at)

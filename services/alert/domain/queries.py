@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from services.alert.domain.alert import AlertId, CustomerId
+from services.alert.domain.alert import AlertId, AlertOwner, CustomerId
 from services.alert.domain.delivery import DeliveryStatus
 from services.alert.domain.endpoint import WebhookEndpointId
 from services.alert.domain.event import EventType
@@ -14,6 +14,7 @@ class ListAlerts:
     customer_id: CustomerId
     include_archived: bool
     name: str = ""
+    owner: AlertOwner | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

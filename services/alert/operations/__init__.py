@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from services.alert.operations.alerts import Alerts
 from services.alert.operations.crossings import Crossings
 from services.alert.operations.deliveries import Deliveries
+from services.alert.operations.destinations import Destinations
 from services.alert.operations.endpoints import Endpoints
 from services.alert.operations.events import Events
 from services.alert.operations.feed import Feed
@@ -20,6 +21,7 @@ class Operations:
     alerts: Alerts
     crossings: Crossings
     deliveries: Deliveries
+    destinations: Destinations
     endpoints: Endpoints
     events: Events
     feed: Feed

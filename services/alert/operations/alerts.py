@@ -10,8 +10,10 @@ from meshkit.ids import Ids
 from meshkit.page import Page
 from services.alert.domain.alert import (
     EVERY_CUSTOMER,
+    OWN_ALERTS_MAX,
     Alert,
     AlertId,
+    AlertOwner,
     archive,
     paused,
     rearm_of,
@@ -19,6 +21,7 @@ from services.alert.domain.alert import (
     updated,
 )
 from services.alert.domain.commands import ArchiveAlert, CreateAlert, PauseAlert, ResumeAlert, UpdateAlert
+from services.alert.domain.errors import AlertLimitReached, AlertNotFound
 from services.alert.domain.notices import watch_of
 from services.alert.domain.queries import ListAlerts, ListStatuses
 from services.alert.domain.status import AlertStatus, unobserved
@@ -44,12 +47,17 @@ class Alerts:
     async def create(self, command: CreateAlert) -> Alert:
         """Create an alert. Its state is EVALUATING until the Ledger's first observation.
 
-        Raises TokenRestricted, InvalidFields, AlertNameTaken.
+        Raises TokenRestricted, InvalidFields, AlertNameTaken, AlertLimitReached.
         """
         require_visible(command.customer_id)
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, Alert)) is not None:
                 return first
+            if command.owner is AlertOwner.CUSTOMER:
+                # So that a customer's alerts are counted one after the other.
+                await tx.events.hold_sequence(command.customer_id)
+                if await tx.alerts.count_own(command.customer_id) >= OWN_ALERTS_MAX:
+                    raise AlertLimitReached(limit=OWN_ALERTS_MAX)
             alert = Alert(
                 alert_id=AlertId(self._ids.new("alr")),
                 name=command.name,
@@ -67,6 +75,7 @@ class Alerts:
                 window=command.window,
                 product_id=command.product_id,
                 currency_code=command.currency_code,
+                owner=command.owner,
             )
             await tx.alerts.insert(alert)
             if alert.customer_id != EVERY_CUSTOMER and alert.is_of_ledger:
@@ -104,7 +113,13 @@ class Alerts:
 
         Raises AlertNotFound.
         """
-        return await self._change(command, lambda alert: archive(alert, at=self._now(alert)))
+
+        def archived(alert: Alert) -> Alert:
+            if command.owner not in (None, alert.owner):
+                raise AlertNotFound(alert_id=command.alert_id)
+            return archive(alert, at=self._now(alert))
+
+        return await self._change(command, archived)
 
     def _now(self, alert: Alert) -> datetime:
         return max(alert.create_time, self._clock.now())

@@ -117,6 +117,7 @@ class Endpoints:
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, SecretRotated)) is not None:
                 return first, await tx.endpoints.secret(first.secret_id)
+            await tx.destinations.refuse(command.webhook_endpoint_id)
             endpoint = await tx.endpoints.lock(command.webhook_endpoint_id)
             if endpoint.kind is EndpointKind.EMAIL:
                 raise _mismatch(endpoint, "secret")
@@ -140,6 +141,7 @@ class Endpoints:
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, WebhookEndpoint)) is not None:
                 return first
+            await tx.destinations.refuse(command.webhook_endpoint_id)
             endpoint = await tx.endpoints.lock(command.webhook_endpoint_id)
             _require_kind(endpoint, command)
             if refusal is not None:
@@ -162,6 +164,7 @@ class Endpoints:
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, Delivery)) is not None:
                 return first
+            await tx.destinations.refuse(command.webhook_endpoint_id)
             endpoint = await tx.endpoints.lock(command.webhook_endpoint_id)
             if endpoint.disable_time is not None:
                 raise WebhookEndpointDisabled(webhook_endpoint_id=endpoint.webhook_endpoint_id)
@@ -201,6 +204,7 @@ class Endpoints:
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, WebhookEndpoint)) is not None:
                 return first
+            await tx.destinations.refuse(command.webhook_endpoint_id)
             endpoint = await lock_endpoint(tx, command.webhook_endpoint_id)
             if endpoint.disable_time is not None:
                 await tx.replays.insert(await self._missed_by(tx, endpoint, endpoint.disable_time))

@@ -11,10 +11,16 @@ from services.alert.store import Transaction
 
 
 async def notify(tx: Transaction, occurrence: Occurrence, *, at: datetime, ids: Ids) -> None:
-    """Insert the event and its deliveries, due at once. at: wall time. Wake the courier after the commit."""
+    """Insert the event and its deliveries, due at once. at: wall time. Wake the courier after the commit.
+
+    It goes to the vendor's endpoints that want its type, unless it is of a customer's own alert, and to the
+    destinations of its customer.
+    """
     sequence = await tx.events.next_sequence(occurrence.customer_id)
     event = event_from(occurrence, customer_sequence=sequence, at=at)
     await tx.events.insert(event)
+    endpoints = [] if occurrence.is_own else await tx.endpoints.hold_wanting(event.event_type)
+    endpoints += await tx.destinations.hold_wanting(occurrence)
     await tx.deliveries.insert(
         [
             NewDelivery(
@@ -23,7 +29,7 @@ async def notify(tx: Transaction, occurrence: Occurrence, *, at: datetime, ids: 
                 event=event,
                 create_time=at,
             )
-            for webhook_endpoint_id in await tx.endpoints.hold_wanting(event.event_type)
+            for webhook_endpoint_id in endpoints
         ]
     )
 

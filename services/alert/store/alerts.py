@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from sqlalchemy import Row, and_, select, update
+from sqlalchemy import Row, and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,7 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from access import current_caller, only_visible
 from meshkit.page import Page
 from meshkit.quantity import Credits
-from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId, SpendWindow
+from services.alert.domain.alert import (
+    Alert,
+    AlertId,
+    AlertOwner,
+    AlertType,
+    CreditTypeId,
+    CustomerId,
+    SpendWindow,
+)
 from services.alert.domain.errors import AlertNameTaken, AlertNotFound
 from services.alert.domain.queries import ListAlerts
 from services.alert.tables import alerts
@@ -35,6 +43,7 @@ _SELECT = select(
     alerts.c.spend_window,
     alerts.c.product_id,
     alerts.c.currency_code,
+    alerts.c.owner,
 )
 _HAS_UNIQUE_NAME = and_(alerts.c.archive_time.is_(None), alerts.c.has_unique_name)
 
@@ -71,6 +80,7 @@ class StoredAlerts:
                 expires_within_days=alert.expires_within_days,
                 spend_window=alert.window.value,
                 product_id=alert.product_id,
+                owner=alert.owner.value,
             )
             .on_conflict_do_nothing(
                 index_elements=[alerts.c.customer_id, alerts.c.name], index_where=_HAS_UNIQUE_NAME
@@ -140,6 +150,15 @@ class StoredAlerts:
         if (holder := (await self._connection.execute(wanted.limit(1))).scalar()) is not None:
             raise AlertNameTaken(name=alert.name, alert_id=holder)
 
+    async def count_own(self, customer_id: CustomerId) -> int:
+        """Return how many alerts a customer owns that are not archived."""
+        wanted = select(func.count()).where(
+            alerts.c.customer_id == customer_id,
+            alerts.c.owner == AlertOwner.CUSTOMER.value,
+            alerts.c.archive_time.is_(None),
+        )
+        return int((await self._connection.execute(wanted)).scalar_one())
+
     async def list(self, query: ListAlerts, page: Page) -> list[Alert]:
         """Return a page in order of creation, and one row more if there is one."""
         wanted = only_visible(_SELECT, alerts.c.customer_id).order_by(alerts.c.alert_id).limit(page.size + 1)
@@ -147,6 +166,8 @@ class StoredAlerts:
             wanted = wanted.where(alerts.c.customer_id == query.customer_id)
         if query.name:
             wanted = wanted.where(alerts.c.name == query.name)
+        if query.owner is not None:
+            wanted = wanted.where(alerts.c.owner == query.owner.value)
         if not query.include_archived:
             wanted = wanted.where(alerts.c.archive_time.is_(None))
         if page.after is not None:
@@ -174,4 +195,5 @@ def _from_row(row: Row[*tuple[Any, ...]]) -> Alert:
         window=SpendWindow(row.spend_window),
         product_id=row.product_id,
         currency_code=row.currency_code,
+        owner=AlertOwner(row.owner),
     )

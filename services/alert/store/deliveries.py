@@ -45,7 +45,7 @@ _PAYLOAD = func.coalesce(
     .correlate(deliveries)
     .scalar_subquery(),
 ).label("payload")
-_COLUMNS = (
+DELIVERY_COLUMNS = (
     deliveries.c.delivery_id,
     deliveries.c.webhook_endpoint_id,
     deliveries.c.alert_id,
@@ -101,15 +101,15 @@ class StoredDeliveries:
 
     async def get(self, delivery_id: DeliveryId) -> Delivery:
         """Return a delivery. Raises DeliveryNotFound."""
-        wanted = select(*_COLUMNS).where(deliveries.c.delivery_id == delivery_id)
+        wanted = select(*DELIVERY_COLUMNS).where(deliveries.c.delivery_id == delivery_id)
         row = (await self._connection.execute(wanted)).first()
         if row is None:
             raise DeliveryNotFound(delivery_id=delivery_id)
-        return _from_row(row)
+        return delivery_from_row(row)
 
     async def list(self, query: ListDeliveries, page: Page) -> list[Delivery]:
         """Return a page, newest first, and one row more if there is one."""
-        wanted = select(*_COLUMNS).order_by(deliveries.c.delivery_id.desc()).limit(page.size + 1)
+        wanted = select(*DELIVERY_COLUMNS).order_by(deliveries.c.delivery_id.desc()).limit(page.size + 1)
         if query.webhook_endpoint_id:
             wanted = wanted.where(deliveries.c.webhook_endpoint_id == query.webhook_endpoint_id)
         if query.alert_id:
@@ -120,7 +120,7 @@ class StoredDeliveries:
             wanted = wanted.where(deliveries.c.status == query.status.value)
         if page.after is not None:
             wanted = wanted.where(deliveries.c.delivery_id < page.after[0])
-        return [_from_row(row) for row in await self._connection.execute(wanted)]
+        return [delivery_from_row(row) for row in await self._connection.execute(wanted)]
 
     async def replay(self, delivery_id: DeliveryId, *, at: datetime) -> Delivery | None:
         """Make a finished delivery pending again, due immediately; None if it is pending."""
@@ -129,10 +129,10 @@ class StoredDeliveries:
             .where(
                 deliveries.c.delivery_id == delivery_id, deliveries.c.status != DeliveryStatus.PENDING.value
             )
-            .returning(*_COLUMNS)
+            .returning(*DELIVERY_COLUMNS)
         )
         row = (await self._connection.execute(replayed)).first()
-        return None if row is None else _from_row(row)
+        return None if row is None else delivery_from_row(row)
 
     async def replay_some(self, replay: Replay, *, at: datetime, rows_max: int) -> DeliveryId | None:
         """Make the next finished deliveries of a replay pending again. The caller holds the endpoint.
@@ -387,7 +387,7 @@ def _to_row(new: NewDelivery) -> dict[str, object]:
     }
 
 
-def _from_row(row: Row[*tuple[Any, ...]]) -> Delivery:
+def delivery_from_row(row: Row[*tuple[Any, ...]]) -> Delivery:
     return Delivery(
         delivery_id=DeliveryId(row.delivery_id),
         webhook_endpoint_id=WebhookEndpointId(row.webhook_endpoint_id),

@@ -22,7 +22,7 @@ from services.alert.domain.endpoint import (
 )
 from services.alert.domain.errors import WebhookEndpointNotFound, WebhookSecretUnreadable
 from services.alert.domain.event import EventType
-from services.alert.tables import deliveries
+from services.alert.tables import deliveries, destinations
 from services.alert.tables import webhook_endpoints as endpoints
 from services.alert.tables import webhook_secrets as secrets
 
@@ -166,8 +166,9 @@ class StoredEndpoints:
         return [WebhookEndpointId(found) for found in (await self._connection.execute(wanted)).scalars()]
 
     async def list(self, page: Page) -> list[WebhookEndpoint]:
-        """Return a page in order of creation, and one row more if there is one."""
-        wanted = _SELECT.order_by(endpoints.c.webhook_endpoint_id).limit(page.size + 1)
+        """Return a page in order of creation, without customers' destinations, and one row more if there is one."""
+        is_destination = exists().where(destinations.c.webhook_endpoint_id == endpoints.c.webhook_endpoint_id)
+        wanted = _SELECT.where(~is_destination).order_by(endpoints.c.webhook_endpoint_id).limit(page.size + 1)
         if page.after is not None:
             wanted = wanted.where(endpoints.c.webhook_endpoint_id > page.after[0])
         return [_from_row(row) for row in await self._connection.execute(wanted)]

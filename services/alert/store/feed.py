@@ -14,13 +14,13 @@ from sqlalchemy import Row, and_, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from access import current_caller, only_visible
-from services.alert.domain.alert import AlertId, CustomerId
+from services.alert.domain.alert import AlertId, AlertOwner, CustomerId
 from services.alert.domain.endpoint import WebhookEndpoint
 from services.alert.domain.event import Edge, Event, EventId, EventType
 from services.alert.domain.feed import FeedPage, FeedState, Placed
 from services.alert.domain.queries import FindEvents
 from services.alert.domain.replay import Replay
-from services.alert.tables import deliveries, events, feed
+from services.alert.tables import alerts, deliveries, events, feed
 
 # A search by type alone reads so many events at most, and then says where it goes on.
 EXAMINED_MAX: Final = 10_000
@@ -96,12 +96,19 @@ class StoredFeed:
         return FeedPage(events=[_from_row(row) for row in rows], position=reached, has_more=reached < last)
 
     async def missed(self, replay: Replay, wanted: WebhookEndpoint, *, rows_max: int) -> Sequence[Placed]:
-        """Return the next events of a replay that the endpoint wants, locked so that none is deleted meanwhile."""
+        """Return the next events of a replay that the endpoint wants, locked so that none is deleted meanwhile.
+
+        Not those of alerts that customers own, which go to their destinations.
+        """
+        is_own = exists().where(
+            alerts.c.alert_id == events.c.alert_id, alerts.c.owner != AlertOwner.VENDOR.value
+        )
         chosen = (
             _SELECT.where(
                 events.c.position > replay.after_position,
                 events.c.position <= replay.until_position,
                 events.c.event_type.in_([one.value for one in wanted.event_types]),
+                ~is_own,
             )
             .order_by(events.c.position)
             .limit(rows_max)

@@ -7,6 +7,7 @@ from meshkit.formats import Format, Formats, Json
 from services.alert.domain.alert import Alert
 from services.alert.domain.commands import Response
 from services.alert.domain.delivery import Delivery
+from services.alert.domain.destination import Destination
 from services.alert.domain.endpoint import EndpointCreated, SecretRotated, WebhookEndpoint
 from services.alert.domain.event import EventReceipt
 from services.alert.domain.notices import WatchChanged
@@ -56,6 +57,11 @@ def _with_product(alert_or_watch: Json) -> Json:
     return alert_or_watch | {"product_id": ""}
 
 
+def _of_vendor(alert: Json) -> Json:
+    """Owners: until then all alerts were the vendor's."""
+    return alert | {"owner": "VENDOR"}
+
+
 def _with_header_names(endpoint: Json) -> Json:
     """Custom headers, and why an endpoint was disabled."""
     return endpoint | {"header_names": [], "disable_reason": None}
@@ -84,10 +90,15 @@ def _created_with_recipients(created: Json) -> Json:
 
 
 RESPONSES: Final = Formats[Response](
-    Format("Alert", Alert, (_with_hysteresis, _with_expiry, _without_currency, _with_window, _with_product)),
+    Format(
+        "Alert",
+        Alert,
+        (_with_hysteresis, _with_expiry, _without_currency, _with_window, _with_product, _of_vendor),
+    ),
     Format("AlertStatus", AlertStatus, (_without_quiet_period,)),
     Format("CrossingReceipt", CrossingReceipt),
     Format("Delivery", Delivery),
+    Format("Destination", Destination),
     Format(
         "EndpointCreated",
         EndpointCreated,

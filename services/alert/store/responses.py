@@ -7,13 +7,17 @@ from access import current_caller, require_visible
 from meshkit.requests import Command, StoredResponses
 from services.alert.domain.commands import (
     ArchiveAlert,
+    ConfirmOwnDestination,
     CreateAlert,
+    CreateOwnDestination,
     PauseAlert,
+    RemoveOwnDestination,
     Response,
     ResumeAlert,
     UpdateAlert,
 )
 from services.alert.store.alerts import StoredAlerts
+from services.alert.store.destinations import StoredDestinations
 
 T = TypeVar("T")
 
@@ -24,10 +28,12 @@ class OwnResponses(StoredResponses[Response]):
     async def find(self, command: Command, response_type: type[T]) -> T | None:
         if current_caller().customer_ids is not None:
             match command:
-                case CreateAlert():
+                case CreateAlert() | CreateOwnDestination():
                     require_visible(command.customer_id)
                 case ArchiveAlert() | PauseAlert() | ResumeAlert() | UpdateAlert():
                     await StoredAlerts(self._connection).get(command.alert_id)
+                case ConfirmOwnDestination() | RemoveOwnDestination():
+                    await StoredDestinations(self._connection).get(command.destination_id)
                 case _:
                     raise AssertionError(
                         f"{type(command).__name__} is not for callers restricted to customers"

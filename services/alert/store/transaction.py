@@ -17,6 +17,7 @@ from meshkit.outbox import Outbox
 from services.alert import tables
 from services.alert.store.alerts import StoredAlerts
 from services.alert.store.deliveries import StoredDeliveries
+from services.alert.store.destinations import StoredDestinations
 from services.alert.store.endpoints import EncryptionResult, StoredEndpoints
 from services.alert.store.events import StoredEvents
 from services.alert.store.failures import StoredFailures
@@ -43,6 +44,7 @@ class Transaction:
         self.alerts = StoredAlerts(connection)
         self.statuses = StoredStatuses(connection)
         self.endpoints = StoredEndpoints(connection, keyring)
+        self.destinations = StoredDestinations(connection)
         self.headers = StoredHeaders(connection, keyring)
         self.deliveries = StoredDeliveries(connection)
         self.events = StoredEvents(connection)

@@ -21,6 +21,7 @@ from services.alert.domain.alert import (
     Alert,
     AlertChanges,
     AlertId,
+    AlertOwner,
     AlertType,
     CreditTypeId,
     CustomerId,
@@ -57,6 +58,11 @@ _WINDOWS_TO_WIRE: Final = {
     SpendWindow.WEEK: pb.SPEND_WINDOW_WEEK,
     SpendWindow.MONTH: pb.SPEND_WINDOW_MONTH,
 }
+_OWNERS_TO_WIRE: Final = {
+    AlertOwner.VENDOR: pb.ALERT_OWNER_VENDOR,
+    AlertOwner.CUSTOMER: pb.ALERT_OWNER_CUSTOMER,
+}
+_OWNERS: Final[dict[int, AlertOwner]] = {value: one for one, value in _OWNERS_TO_WIRE.items()}
 _WINDOWS: Final[dict[int, SpendWindow]] = {value: one for one, value in _WINDOWS_TO_WIRE.items()}
 _TYPES: Final[dict[int, AlertType]] = {value: one for one, value in _TYPES_TO_WIRE.items()}
 _STATES_TO_WIRE: Final = {
@@ -66,7 +72,7 @@ _STATES_TO_WIRE: Final = {
 }
 _GROUP_KEY_LENGTH_MAX: Final = 64  # the Ledger's limit for the keys of usage
 # The Ledger compares ids, so an alert on an alias would never see an observation.
-_CUSTOMER_ID: Final = r"cus_[A-Za-z0-9_-]+"
+CUSTOMER_ID: Final = r"cus_[A-Za-z0-9_-]+"
 
 
 def create_from_wire(request: pb.CreateAlertRequest) -> CreateAlert:
@@ -83,7 +89,7 @@ def create_from_wire(request: pb.CreateAlertRequest) -> CreateAlert:
         name=fields.text("name", request.name),
         alert_type=alert_type,
         customer_id=CustomerId(
-            fields.text("customer_id", request.customer_id, required=False, pattern=_CUSTOMER_ID)
+            fields.text("customer_id", request.customer_id, required=False, pattern=CUSTOMER_ID)
         ),
         credit_type_id=CreditTypeId(
             fields.text("credit_type_id", request.credit_type_id, required=not is_of_invoices)
@@ -285,6 +291,7 @@ def list_from_wire(request: pb.ListAlertsRequest) -> tuple[ListAlerts, Page]:
         customer_id=CustomerId(fields.text("customer_id", request.customer_id, required=False)),
         include_archived=request.include_archived,
         name=fields.text("name", request.name, required=False),
+        owner=fields.choice("owner", request.owner, _OWNERS) if request.owner else None,
     )
     page = page_from_wire(fields, request, _list_filters(query))
     fields.check()
@@ -335,6 +342,7 @@ def alert_to_wire(alert: Alert) -> pb.Alert:
         else pb.SPEND_WINDOW_UNSPECIFIED,
         product_id=alert.product_id,
         currency_code=alert.currency_code,
+        owner=_OWNERS_TO_WIRE[alert.owner],
     )
 
 
@@ -355,6 +363,7 @@ def _list_filters(query: ListAlerts) -> dict[str, str]:
         "customer_id": query.customer_id,
         "include_archived": str(query.include_archived),
         "name": query.name,
+        "owner": "" if query.owner is None else query.owner.value,
     }
 
 

@@ -67,6 +67,7 @@ async def test_an_alert_is_made_at_business_time_and_can_be_read(alert: AlertStu
         threshold_micros=10_000_000,
         create_time=timestamp(JUNE),
         rearm_micros=11_000_000,
+        owner=pb.ALERT_OWNER_VENDOR,
     )
     assert made.alert_id.startswith("alr_")
 

@@ -16,6 +16,7 @@ from meshkit.rpc.fingerprint import fingerprint
 from services.alert.domain import commands as alert_commands
 from services.alert.domain.notices import WatchChanged
 from services.alert.wire import alerts, crossings, deliveries, endpoints, events
+from services.alert.wire import self_service as own_alerts
 from services.catalog.domain import commands as catalog_commands
 from services.catalog.domain import notices as catalog_notices
 from services.catalog.wire import (
@@ -78,6 +79,11 @@ READS: dict[str, Callable[[Any], Any]] = {
     "AddRates": rates.add_from_wire,
     "ApplyPlanChange": plan_changes.plan_change_from_wire,
     "ArchiveAlert": alerts.archive_from_wire,
+    "CreateOwnAlert": own_alerts.create_alert_from_wire,
+    "ArchiveOwnAlert": own_alerts.archive_alert_from_wire,
+    "CreateOwnDestination": own_alerts.create_from_wire,
+    "ConfirmOwnDestination": own_alerts.confirm_from_wire,
+    "RemoveOwnDestination": own_alerts.remove_from_wire,
     "UpdateAlert": alerts.update_from_wire,
     "PauseAlert": alerts.pause_from_wire,
     "ResumeAlert": alerts.resume_from_wire,
@@ -285,7 +291,12 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "ArchiveCustomer",
         "BuyTopUp",
         "CancelTopUp",
+        "ArchiveOwnAlert",
         "ArchivePlanOffer",
+        "ConfirmOwnDestination",
+        "CreateOwnAlert",
+        "CreateOwnDestination",
+        "RemoveOwnDestination",
         "ChangeOwnPlan",
         "ChangePlan",
         "CreatePlanOffer",

@@ -40,6 +40,12 @@ class AlertState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ALERT_STATE_OK: _ClassVar[AlertState]
     ALERT_STATE_IN_ALARM: _ClassVar[AlertState]
 
+class AlertOwner(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ALERT_OWNER_UNSPECIFIED: _ClassVar[AlertOwner]
+    ALERT_OWNER_VENDOR: _ClassVar[AlertOwner]
+    ALERT_OWNER_CUSTOMER: _ClassVar[AlertOwner]
+
 class EndpointKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ENDPOINT_KIND_UNSPECIFIED: _ClassVar[EndpointKind]
@@ -79,6 +85,9 @@ ALERT_STATE_UNSPECIFIED: AlertState
 ALERT_STATE_EVALUATING: AlertState
 ALERT_STATE_OK: AlertState
 ALERT_STATE_IN_ALARM: AlertState
+ALERT_OWNER_UNSPECIFIED: AlertOwner
+ALERT_OWNER_VENDOR: AlertOwner
+ALERT_OWNER_CUSTOMER: AlertOwner
 ENDPOINT_KIND_UNSPECIFIED: EndpointKind
 ENDPOINT_KIND_WEBHOOK: EndpointKind
 ENDPOINT_KIND_SLACK: EndpointKind
@@ -94,7 +103,7 @@ DELIVERY_STATUS_DELIVERED: DeliveryStatus
 DELIVERY_STATUS_FAILED: DeliveryStatus
 
 class Alert(_message.Message):
-    __slots__ = ("alert_id", "name", "alert_type", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value", "create_time", "archive_time", "rearm_micros", "quiet_period", "pause_time", "expires_within_days", "window", "product_id", "currency_code")
+    __slots__ = ("alert_id", "name", "alert_type", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value", "create_time", "archive_time", "rearm_micros", "quiet_period", "pause_time", "expires_within_days", "window", "product_id", "currency_code", "owner")
     ALERT_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ALERT_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -112,6 +121,7 @@ class Alert(_message.Message):
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     CURRENCY_CODE_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
     alert_id: str
     name: str
     alert_type: AlertType
@@ -129,7 +139,8 @@ class Alert(_message.Message):
     window: SpendWindow
     product_id: str
     currency_code: str
-    def __init__(self, alert_id: _Optional[str] = ..., name: _Optional[str] = ..., alert_type: _Optional[_Union[AlertType, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rearm_micros: _Optional[int] = ..., quiet_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., pause_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_within_days: _Optional[int] = ..., window: _Optional[_Union[SpendWindow, str]] = ..., product_id: _Optional[str] = ..., currency_code: _Optional[str] = ...) -> None: ...
+    owner: AlertOwner
+    def __init__(self, alert_id: _Optional[str] = ..., name: _Optional[str] = ..., alert_type: _Optional[_Union[AlertType, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rearm_micros: _Optional[int] = ..., quiet_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., pause_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_within_days: _Optional[int] = ..., window: _Optional[_Union[SpendWindow, str]] = ..., product_id: _Optional[str] = ..., currency_code: _Optional[str] = ..., owner: _Optional[_Union[AlertOwner, str]] = ...) -> None: ...
 
 class CreateAlertRequest(_message.Message):
     __slots__ = ("request_id", "name", "alert_type", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value", "rearm_micros", "quiet_period", "expires_within_days", "window", "product_id", "currency_code")
@@ -182,18 +193,20 @@ class GetAlertResponse(_message.Message):
     def __init__(self, alert: _Optional[_Union[Alert, _Mapping]] = ...) -> None: ...
 
 class ListAlertsRequest(_message.Message):
-    __slots__ = ("customer_id", "include_archived", "page_size", "page_token", "name")
+    __slots__ = ("customer_id", "include_archived", "page_size", "page_token", "name", "owner")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_ARCHIVED_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     include_archived: bool
     page_size: int
     page_token: str
     name: str
-    def __init__(self, customer_id: _Optional[str] = ..., include_archived: _Optional[bool] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+    owner: AlertOwner
+    def __init__(self, customer_id: _Optional[str] = ..., include_archived: _Optional[bool] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., name: _Optional[str] = ..., owner: _Optional[_Union[AlertOwner, str]] = ...) -> None: ...
 
 class ListAlertsResponse(_message.Message):
     __slots__ = ("alerts", "next_page_token")
