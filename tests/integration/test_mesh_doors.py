@@ -11,9 +11,9 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha import reflection_pb2
 
 from deploy.local.database import SERVICES
-from deploy.local.seed import lines_to_paste
+from deploy.local.seed import lines_to_paste, seed
 from tests.support.grpcurl import paste
-from tests.support.mesh import SwitchedMesh, acme_at, secured
+from tests.support.mesh import SwitchedMesh, secured
 from tests.support.postgres import Databases
 from tests.support.reflection import reflected, services_of
 
@@ -92,8 +92,8 @@ async def test_every_service_reports_its_health_by_name_and_as_a_whole(mesh: Swi
 async def test_the_lines_that_make_up_prints_work_when_pasted(mesh: SwitchedMesh) -> None:
     assert mesh.access is not None
     identity = mesh.access.identity
-    async with acme_at(mesh.addresses, identity) as acme:
-        lines = lines_to_paste(mesh.addresses, identity, acme.offer)
+    seeded = await seed(mesh.addresses, identity)
+    lines = lines_to_paste(mesh.addresses, identity, seeded, edge_address="127.0.0.1:7006")
 
     *listed, ask, balance, invoices, jump = [
         await paste(line) for line in lines if line.startswith("grpcurl")
@@ -102,6 +102,6 @@ async def test_the_lines_that_make_up_prints_work_when_pasted(mesh: SwitchedMesh
     assert len(listed) == len(SERVICES)
     assert ask["decision"] == "DECISION_ALLOWED"
     assert ask["heldMicros"] == "12000000"
-    assert balance["pools"][0]["availableMicros"] == "388000000"
+    assert balance["pools"][0]["availableMicros"] == "698500000"
     assert invoices["invoices"][0]["total"] == {"currencyCode": "USD", "micros": "400000000"}
     assert jump == {"nowTime": "2025-07-01T00:00:00Z"}
