@@ -44,10 +44,10 @@ SPENDERS_MAX: Final = 100
 # The property that names a person, unless the caps that there are name others.
 PERSON: Final = "user_id"
 WINDOWS: Final = {
-    CAP_WINDOW_BILLING_PERIOD: N_("per usage period"),
-    CAP_WINDOW_MONTH: N_("per calendar month"),
-    CAP_WINDOW_WEEK: N_("per week"),
-    CAP_WINDOW_DAY: N_("per day"),
+    CAP_WINDOW_BILLING_PERIOD: N_("each usage period"),
+    CAP_WINDOW_MONTH: N_("each calendar month"),
+    CAP_WINDOW_WEEK: N_("each week"),
+    CAP_WINDOW_DAY: N_("each day"),
     CAP_WINDOW_ROLLING: N_("in any %(hours)s hours"),
 }
 DONE: Final = {"set": N_("The cap is set."), "removed": N_("The cap is removed.")}
