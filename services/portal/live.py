@@ -23,21 +23,23 @@ class Watch:
     """The balance of one customer while it is looked at.
 
     balance: the latest; None before the first answer. is_current: whether the Ledger answered the last question.
+    version: counts the changes, so that nobody misses one while an event is written.
     """
 
     def __init__(self, poll_seconds: float) -> None:
         self.balance: GetBalanceResponse | None = None
         self.is_current = True
+        self.version = 0
         self.viewers: list[Viewer] = []
         self._poll_seconds = poll_seconds
         self._changed = asyncio.Event()
 
-    async def until_changed(self, seconds_max: float) -> bool:
-        """Wait for the next change; False if there is none in time."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), seconds_max)
-            return True
-        return False
+    async def until_after(self, version: int, seconds_max: float) -> int:
+        """Return the version as soon as it is later than `version`, and otherwise after `seconds_max`."""
+        if self.version <= version:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), seconds_max)
+        return self.version
 
     async def poll(self) -> None:
         """Ask again and again, with the token of whoever looks longest."""
@@ -51,6 +53,10 @@ class Watch:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    def _change(self) -> None:
+        self.version += 1
+        self.wake()
+
     async def _ask(self, viewer: Viewer) -> None:
         try:
             balance = await viewer.mesh.ledger.GetBalance(GetBalanceRequest(customer=viewer.customer_id))
@@ -61,11 +67,11 @@ class Watch:
             elif self.is_current:
                 log.warning("balance_unavailable", customer_id=viewer.customer_id, code=error.code().name)
                 self.is_current = False
-                self.wake()
+                self._change()
             return
         if not self.is_current or _figures(balance) != _figures(self.balance):
             self.balance, self.is_current = balance, True
-            self.wake()
+            self._change()
 
 
 class LiveBalances:

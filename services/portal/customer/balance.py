@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is left, now and as it falls."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -11,15 +12,14 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from meshkit.rpc.fields import timestamp
-from purser.catalog.v1.catalog_pb2 import ListCreditTypesRequest
 from purser.ledger.v1.ledger_pb2 import (
     GRANT_KIND_PROMOTIONAL,
     GRANT_KIND_TOP_UP,
-    GetBalanceRequest,
     GetBalanceResponse,
     Grant,
 )
 from purser.ledger.v1.usage_pb2 import USAGE_WINDOW_DAY, USAGE_WINDOW_HOUR, GetUsageRequest
+from services.portal.customer.names import balance_of, credit_type_names
 from services.portal.formats import instant
 from services.portal.i18n import N_
 from services.portal.live import Watch
@@ -70,11 +70,11 @@ def sources_of(grants: Sequence[Grant]) -> list[Source]:
 async def show(request: Request) -> Response:
     """Show the balance; events keep it up to date."""
     viewer = viewer_of(request)
-    balance = await viewer.mesh.ledger.GetBalance(GetBalanceRequest(customer=viewer.customer_id))
+    balance, names = await asyncio.gather(balance_of(viewer), credit_type_names(viewer))
     return page(
         request,
         "customer/balance.html",
-        **await _shown(viewer, balance, is_current=True),
+        **_shown(balance, names, is_current=True),
         **await _chart(request, balance),
     )
 
@@ -82,7 +82,7 @@ async def show(request: Request) -> Response:
 async def chart(request: Request) -> Response:
     """Return what was used by hour or day, as a table from which a script draws the chart."""
     viewer = viewer_of(request)
-    balance = await viewer.mesh.ledger.GetBalance(GetBalanceRequest(customer=viewer.customer_id))
+    balance = await balance_of(viewer)
     return fragment(request, "customer/balance_chart.html", **await _chart(request, balance))
 
 
@@ -97,32 +97,36 @@ async def events(request: Request) -> Response:
 
 async def _events(request: Request, viewer: Viewer) -> AsyncIterator[str]:
     portal = portal_of(request)
+    seen = 0
     async with portal.live.watch(viewer) as watch:
         yield ": connected\n\n"
-        while not portal.live.is_closing and viewer in watch.viewers:
-            is_changed = await watch.until_changed(
-                max(0.0, min(HEARTBEAT_SECONDS, portal.sessions.seconds_left(viewer)))
-            )
+        names = await credit_type_names(viewer)
+        while viewer in watch.viewers:
             if portal.live.is_closing:
                 return
+            seconds = min(HEARTBEAT_SECONDS, portal.sessions.seconds_left(viewer))
+            version = await watch.until_after(seen, max(0.0, seconds))
             try:
                 await portal.sessions.examine(viewer.token)
             except NotSignedIn:
                 break
-            yield await _event(request, viewer, watch) if is_changed else ": still here\n\n"
+            yield ": still here\n\n" if version == seen else _event(request, watch, names)
+            seen = version
     yield "event: session-ended\ndata: .\n\n"
 
 
-async def _event(request: Request, viewer: Viewer, watch: Watch) -> str:
+def _event(request: Request, watch: Watch, names: Mapping[str, str]) -> str:
     if watch.balance is None:
         return ": no answer yet\n\n"
-    shown = await _shown(viewer, watch.balance, is_current=watch.is_current)
-    html = text(request, "customer/balance_figures.html", **shown)
+    html = text(
+        request,
+        "customer/balance_figures.html",
+        **_shown(watch.balance, names, is_current=watch.is_current),
+    )
     return "".join(f"data: {line}\n" for line in html.splitlines() if line.strip()) + "\n"
 
 
-async def _shown(viewer: Viewer, balance: GetBalanceResponse, *, is_current: bool) -> dict[str, Any]:
-    names = await credit_type_names(viewer)
+def _shown(balance: GetBalanceResponse, names: Mapping[str, str], *, is_current: bool) -> dict[str, Any]:
     return {
         "pools": balance.pools,
         "names": names,
@@ -155,14 +159,6 @@ async def _chart(request: Request, balance: GetBalanceResponse) -> dict[str, Any
     for one in sums:
         used[instant(one.window.start_time)] += one.credits_micros
     return {"span": span, "bars": [Bar(start.astimezone(UTC), used[start]) for start in starts]}
-
-
-async def credit_type_names(viewer: Viewer) -> dict[str, str]:
-    """Return the name of each credit type by its id; a currency is its own name."""
-    types = await listed(
-        viewer.mesh.catalog.ListCreditTypes, ListCreditTypesRequest(), "credit_types", rows_max=ROWS_MAX
-    )
-    return {one.credit_type_id: one.name for one in types}
 
 
 ROUTES: Sequence[Route] = (

@@ -32,7 +32,7 @@ from purser.contract.v1.self_service_pb2 import (
     PreviewOwnPlanChangeRequest,
 )
 from purser.type.v1.money_pb2 import Money
-from services.portal.customer.balance import credit_type_names
+from services.portal.customer.names import credit_type_names
 from services.portal.faults import fault_of
 from services.portal.i18n import N_
 from services.portal.mesh import listed

@@ -26,6 +26,8 @@ from purser.contract.v1.contract_pb2 import (
     Subscription,
 )
 from purser.contract.v1.self_service_pb2 import AdjustSeatsRequest, PreviewAdjustSeatsRequest
+from purser.ledger.v1.ledger_admin_pb2 import ListSeatBalancesRequest
+from purser.ledger.v1.ledger_pb2 import SeatBalance
 from services.portal.customer.names import balance_of, business_time, credit_type_names, product_names
 from services.portal.faults import WrongInput
 from services.portal.formats import instant
@@ -54,7 +56,10 @@ DONE: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatsOf:
-    """One subscription as shown. seats: None if they have no names. changes: the newest first."""
+    """One subscription as shown. seats: None if they have no names. credits: those of a seat alone, by its id.
+
+    changes: the newest first.
+    """
 
     contract: Contract
     subscription: Subscription
@@ -62,6 +67,7 @@ class SeatsOf:
     frequency: str
     seats: Sequence[Seat] | None
     unassigned: int
+    credits: Mapping[str, Sequence[SeatBalance]]
     changes: Sequence[SeatChange]
 
 
@@ -84,7 +90,8 @@ async def show(request: Request) -> Response:
         for subscription in contract.subscriptions
     ]
     done = DONE.get(request.query_params.get("done", ""), "")
-    return page(request, "customer/seats.html", shown=shown, now=now, done=done)
+    credit_types = await credit_type_names(viewer)
+    return page(request, "customer/seats.html", shown=shown, now=now, credit_types=credit_types, done=done)
 
 
 async def preview(request: Request) -> Response:
@@ -157,6 +164,15 @@ async def _seats_of(
             rows_max=ROWS_MAX,
         )
         unassigned = subscription.quantity - subscription.assigned_quantity
+    balances = await listed(
+        viewer.mesh.ledger_admin.ListSeatBalances,
+        ListSeatBalancesRequest(customer=viewer.customer_id, subscription_id=subscription_id),
+        "seats",
+        rows_max=ROWS_MAX,
+    )
+    credits: dict[str, list[SeatBalance]] = {}
+    for one in balances:
+        credits.setdefault(one.seat_id, []).append(one)
     changes = await listed(
         viewer.mesh.contract.ListSeatChanges,
         ListSeatChangesRequest(contract_id=contract_id, subscription_id=subscription_id),
@@ -170,6 +186,7 @@ async def _seats_of(
         frequency=FREQUENCIES.get(subscription.billing_frequency, ""),
         seats=seats,
         unassigned=unassigned,
+        credits=credits,
         changes=list(reversed(changes))[:CHANGES_SHOWN_MAX],
     )
 

@@ -13,12 +13,17 @@
     if (isKept && page.dataset.zone === "UTC" && zone !== "UTC" && !document.querySelector("[role=alert]")) location.reload();
   }
 
+  // On a phone the navigation is a strip that scrolls.
+  document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   document.addEventListener("htmx:sse:after:message", (event) => {
     if (event.target.id === "balance") document.body.dispatchEvent(new CustomEvent("balance-changed"));
   });
   document.addEventListener("session-ended", () => location.reload());
 
   document.addEventListener("submit", (event) => {
+    // htmx lets no form be sent twice at once, and the page with the form stays.
+    if (event.target.matches("[hx-get], [hx-post]")) return;
     // After the browser has collected the fields: a disabled button would not be among them.
     setTimeout(() => event.target.querySelectorAll("button:not([type=button])").forEach((button) => { button.disabled = true; }));
     setTimeout(() => event.target.querySelectorAll("button:not([type=button])").forEach((button) => { button.disabled = false; }), 8000);

@@ -61,6 +61,33 @@ async def test_the_balance_moves_while_an_ai_feature_spends(portal: PortalMesh, 
     assert int(available(second).replace(",", "")) * 1_000_000 == before - 24_000_000
 
 
+async def test_who_connects_again_gets_the_present_balance(portal: PortalMesh, browser: Browser) -> None:
+    async with events(browser) as first:
+        await anext(first)
+        async with events(browser) as second:
+            assert (
+                int(available(await anext(second)).replace(",", "")) * 1_000_000
+                == await portal.acme.available()
+            )
+
+
+async def test_a_ledger_that_is_away_leaves_the_last_figures_and_says_so(
+    portal: PortalMesh, browser: Browser
+) -> None:
+    async with events(browser) as told:
+        before = available(await anext(told))
+        await portal.mesh.stop("ledger")
+        try:
+            old = await anext(told)
+        finally:
+            await portal.mesh.start("ledger")
+        new = await anext(told)
+
+    assert (available(old), available(new)) == (before, before)
+    assert "These are the last known figures." in old
+    assert "These are the last known figures." not in new
+
+
 async def test_one_question_serves_all_viewers_and_ends_with_the_last_one(portal: PortalMesh) -> None:
     async with portal.browser() as one, portal.browser() as other:
         async with events(one) as first, events(other) as second:

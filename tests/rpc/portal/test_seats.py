@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from meshkit.quantity import MICROS
 from purser.contract.v1 import contract_pb2 as pb
 from tests.support.mesh import THIRD_OF_JUNE, advance
 from tests.support.portal import Browser, PortalMesh
@@ -36,6 +37,16 @@ async def named(portal: PortalMesh) -> pb.Contract:
                     initial_quantity=3,
                     initial_seat_ids=["ada"],
                     proration=pb.SeatProration(is_prorated=True),
+                )
+            ],
+            grant_schedules=[
+                pb.GrantScheduleTerms(
+                    product_id=acme.offer.included,
+                    credit_type_id=acme.offer.ai_credits,
+                    unit_amount_micros=70 * MICROS,
+                    frequency=pb.GRANT_FREQUENCY_MONTHLY,
+                    subscription_index=0,
+                    allocation=pb.ALLOCATION_INDIVIDUAL,
                 )
             ],
         )
@@ -69,6 +80,7 @@ async def test_all_contracts_are_shown_with_their_seats(browser: Browser) -> Non
     assert "&lt;img src=x onerror=alert(1)&gt;" in shown
     assert MARKUP not in shown
     assert ">ada<" in shown
+    assert re.search(r'Credits of the seat">70 <span class="muted">AI credits<', shown)
     assert "$100.00" in shown
 
 
