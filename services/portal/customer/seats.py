@@ -76,21 +76,21 @@ async def show(request: Request) -> Response:
     viewer = viewer_of(request)
     balance = await balance_of(viewer)
     now = business_time(balance)
-    contracts = await listed(
-        viewer.mesh.contract.ListContracts,
-        ListContractsRequest(customer=viewer.customer_id),
-        "contracts",
-        rows_max=ROWS_MAX,
+    asked = ListContractsRequest(customer=viewer.customer_id)
+    contracts, products, credit_types = await asyncio.gather(
+        listed(viewer.mesh.contract.ListContracts, asked, "contracts", rows_max=ROWS_MAX),
+        product_names(viewer),
+        credit_type_names(viewer),
     )
-    products = await product_names(viewer)
     open_ones = [one for one in contracts if not one.HasField("end_time") or instant(one.end_time) > now]
-    shown = [
-        await _seats_of(viewer, contract, subscription, products)
-        for contract in open_ones
-        for subscription in contract.subscriptions
-    ]
+    shown = await asyncio.gather(
+        *(
+            _seats_of(viewer, contract, subscription, products)
+            for contract in open_ones
+            for subscription in contract.subscriptions
+        )
+    )
     done = DONE.get(request.query_params.get("done", ""), "")
-    credit_types = await credit_type_names(viewer)
     return page(request, "customer/seats.html", shown=shown, now=now, credit_types=credit_types, done=done)
 
 
@@ -154,38 +154,27 @@ def _lines(text: object) -> list[str]:
 async def _seats_of(
     viewer: Viewer, contract: Contract, subscription: Subscription, products: Mapping[str, str]
 ) -> SeatsOf:
+    mesh = viewer.mesh
     contract_id, subscription_id = contract.contract_id, subscription.subscription_id
-    seats, unassigned = None, 0
-    if subscription.quantity_management == QUANTITY_MANAGEMENT_SEAT_BASED:
-        seats = await listed(
-            viewer.mesh.contract.ListSeats,
-            ListSeatsRequest(contract_id=contract_id, subscription_id=subscription_id),
-            "seats",
-            rows_max=ROWS_MAX,
-        )
-        unassigned = subscription.quantity - subscription.assigned_quantity
-    balances = await listed(
-        viewer.mesh.ledger_admin.ListSeatBalances,
-        ListSeatBalancesRequest(customer=viewer.customer_id, subscription_id=subscription_id),
-        "seats",
-        rows_max=ROWS_MAX,
+    is_named = subscription.quantity_management == QUANTITY_MANAGEMENT_SEAT_BASED
+    asked = ListSeatsRequest(contract_id=contract_id, subscription_id=subscription_id)
+    of_changes = ListSeatChangesRequest(contract_id=contract_id, subscription_id=subscription_id)
+    of_credits = ListSeatBalancesRequest(customer=viewer.customer_id, subscription_id=subscription_id)
+    seats, changes, balances = await asyncio.gather(
+        listed(mesh.contract.ListSeats, asked, "seats", rows_max=ROWS_MAX),
+        listed(mesh.contract.ListSeatChanges, of_changes, "seat_changes", rows_max=ROWS_MAX),
+        listed(mesh.ledger_admin.ListSeatBalances, of_credits, "seats", rows_max=ROWS_MAX),
     )
     credits: dict[str, list[SeatBalance]] = {}
     for one in balances:
         credits.setdefault(one.seat_id, []).append(one)
-    changes = await listed(
-        viewer.mesh.contract.ListSeatChanges,
-        ListSeatChangesRequest(contract_id=contract_id, subscription_id=subscription_id),
-        "seat_changes",
-        rows_max=ROWS_MAX,
-    )
     return SeatsOf(
         contract=contract,
         subscription=subscription,
         product=products.get(subscription.product_id, subscription.product_id),
         frequency=FREQUENCIES.get(subscription.billing_frequency, ""),
-        seats=seats,
-        unassigned=unassigned,
+        seats=seats if is_named else None,
+        unassigned=subscription.quantity - subscription.assigned_quantity if is_named else 0,
         credits=credits,
         changes=list(reversed(changes))[:CHANGES_SHOWN_MAX],
     )
