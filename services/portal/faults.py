@@ -2,6 +2,7 @@
 """What went wrong, as a page that says what to do. The services' own texts are shown as they are."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from meshkit.rpc.status import DETAILS_KEY
 from services.portal.i18n import N_
 from services.portal.mesh import service_of
-from services.portal.rendering import gettext_of, page
+from services.portal.rendering import gettext_of, page, portal_of
 from services.portal.security import Forbidden
 from services.portal.session import NotSignedIn, Viewer
 
@@ -128,6 +129,8 @@ async def _forbidden(request: Request, error: Forbidden) -> Response:
 
 
 async def _http_failed(request: Request, error: HTTPException) -> Response:
+    with suppress(NotSignedIn):  # no page was found, so no guard has asked who looks
+        request.state.viewer = await portal_of(request).sessions.viewer(request)
     text = _TEXTS.get(error.status_code)
     return _fault_page(request, error.status_code, gettext_of(request)(text) if text else error.detail)
 

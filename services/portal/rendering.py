@@ -163,8 +163,8 @@ def request_id_input(ids: Ids) -> Markup:
 
 
 def _here(path: str, places: Sequence[Place]) -> str:
-    """Return the path of the place to which a page belongs: the longest that it begins with."""
-    inside = [one.path for one in places if path == one.path or path.startswith(one.path.rstrip("/") + "/")]
+    """Return the path of the place to which a page belongs: the longest that it begins with. "/" is of itself only."""
+    inside = [one.path for one in places if path == one.path or path.startswith(one.path + "/")]
     return max(inside, key=len, default="")
 
 

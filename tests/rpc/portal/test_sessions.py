@@ -136,6 +136,16 @@ async def test_a_customer_and_an_operator_see_their_own_pages_only(
         assert (await vendor.get("/balance/chart")).status_code == 403
 
 
+async def test_a_page_that_is_unknown_keeps_the_navigation(browser: Browser) -> None:
+    unknown = await browser.get("/nowhere")
+    preferences = await browser.get("/preferences")
+
+    assert (unknown.status_code, preferences.status_code) == (404, 200)
+    for shown in (unknown, preferences):
+        assert '<a href="/caps">' in shown.text
+        assert "aria-current" not in shown.text
+
+
 async def test_an_unknown_customer_sees_nothing(portal: PortalMesh, stranger: Browser) -> None:
     entered = await stranger.enter(portal.link(customer="cus_unknown"))
 
