@@ -123,9 +123,14 @@ class StripeStandIn:
         return (await self._confirm(payment_id, payment_method_id))[1]
 
     async def save_in_browser(self, client_secret: str, payment_method_id: str) -> Json:
-        """Confirm a setup as Stripe.js does, with the client_secret. Returns Stripe's answer."""
+        """Confirm a setup as Stripe.js does, with the client_secret; behind 3-D Secure without a payment method.
+
+        Returns Stripe's answer.
+        """
         setup_id = client_secret.partition("_secret_")[0]
-        body = {"client_secret": client_secret, "payment_method": payment_method_id}
+        body = {"client_secret": client_secret}
+        if payment_method_id:
+            body["payment_method"] = payment_method_id
         answer = (await self._ask("POST", f"/v1/setup_intents/{setup_id}/confirm", body))[1]
         self._announce(answer)
         return answer
@@ -155,6 +160,9 @@ class StripeStandIn:
 
     async def setups(self) -> list[Json]:
         return await self._all("/v1/setup_intents")
+
+    async def setup(self, client_secret: str) -> Json:
+        return (await self._ask("GET", f"/v1/setup_intents/{client_secret.partition('_secret_')[0]}"))[1]
 
     async def refunds(self) -> list[Json]:
         return await self._all("/v1/refunds")

@@ -67,4 +67,11 @@ def pages(server: StripeServer) -> list[Route]:
         }
         return RedirectResponse(f"{back}{'&' if '?' in back else '?'}{urlencode(said)}", status_code=303)
 
-    return [Route(JS_PATH, script), Route(BANK_PATH, bank, methods=["GET", "POST"])]
+    async def icon(_: Request) -> Response:
+        return Response(status_code=204)
+
+    return [
+        Route(JS_PATH, script),
+        Route(BANK_PATH, bank, methods=["GET", "POST"]),
+        Route("/favicon.ico", icon),  # browsers ask for it
+    ]

@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 
 from meshkit.config import FrontSettings
 
+_SCRIPT = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?/[A-Za-z0-9./_-]*")
 _ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:\d+)?|'self'")
 
 
@@ -27,6 +28,10 @@ class PortalSettings(FrontSettings):
     frame_ancestors: str = Field(
         "", description="origins of pages that may embed the portal, separated by spaces; empty: none"
     )
+    stripe_js: str = Field(
+        "https://js.stripe.com/v3/",
+        description="where the page that saves a card loads Stripe.js from, if Contract has a publishable key",
+    )
     theme_file: str = Field(
         "", description="CSS file that sets variables named --purser-…; empty: the default look"
     )
@@ -38,6 +43,13 @@ class PortalSettings(FrontSettings):
         if url and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/")):
             raise PydanticCustomError("url", "must be an origin, such as https://billing.vendor.example")
         return url.rstrip("/")
+
+    @field_validator("stripe_js")
+    @classmethod
+    def _is_script(cls, url: str) -> str:
+        if not _SCRIPT.fullmatch(url):
+            raise PydanticCustomError("script", "must be an address, such as https://js.stripe.com/v3/")
+        return url
 
     @field_validator("frame_ancestors")
     @classmethod

@@ -4,7 +4,9 @@
 import base64
 import hashlib
 import hmac
+from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from markupsafe import Markup
 from starlette.datastructures import FormData, MutableHeaders
@@ -25,12 +27,51 @@ class Forbidden(Exception):
     """The request did not come from a page of ours, or the page is of another session."""
 
 
-def content_security_policy(frame_ancestors: str) -> str:
-    """Return the policy of all pages: everything from here, nothing inline, and only these ancestors."""
-    return (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
-        f"form-action 'self'; base-uri 'none'; frame-ancestors {frame_ancestors or chr(39) + 'none' + chr(39)}"
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origins:
+    """Where a page may load scripts and frames from, and whom its scripts may call, apart from the portal itself."""
+
+    script: str
+    frame: str
+    connect: str
+
+
+NOBODY: Final = Origins(script="", frame="", connect="")
+STRIPE: Final = "https://js.stripe.com"
+# https://docs.stripe.com/security/guide#content-security-policy
+_OF_STRIPE: Final = Origins(
+    script=f"{STRIPE} https://*.js.stripe.com",
+    frame=f"{STRIPE} https://*.js.stripe.com https://hooks.stripe.com",
+    connect="https://api.stripe.com",
+)
+
+
+def stripe_origins(stripe_js: str) -> Origins:
+    """Return what Stripe.js needs. stripe_js: where it is loaded from; a stand-in has everything at one origin."""
+    parts = urlsplit(stripe_js)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    return _OF_STRIPE if origin == STRIPE else Origins(script=origin, frame=origin, connect=origin)
+
+
+def allow_stripe(request: Request) -> None:
+    """Let the page that answers this request load Stripe.js."""
+    request.state.loads_stripe = True
+
+
+def content_security_policy(frame_ancestors: str, more: Origins = NOBODY) -> str:
+    """Return the policy of a page: everything from here or from `more`, nothing inline, and only these ancestors."""
+    policy = {
+        "default-src": "'none'",
+        "script-src": f"'self' {more.script}",
+        "style-src": "'self'",
+        "connect-src": f"'self' {more.connect}",
+        "img-src": "'self'",
+        "frame-src": more.frame,
+        "form-action": "'self'",
+        "base-uri": "'none'",
+        "frame-ancestors": frame_ancestors or "'none'",
+    }
+    return "; ".join(f"{name} {sources.strip()}" for name, sources in policy.items() if sources)
 
 
 class SecurityHeaders:
@@ -47,6 +88,9 @@ class SecurityHeaders:
             "cross-origin-opener-policy": "same-origin",
             "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
         }
+        self._stripe_policy = content_security_policy(
+            settings.frame_ancestors, stripe_origins(settings.stripe_js)
+        )
         if not settings.frame_ancestors:
             self._headers["x-frame-options"] = "DENY"
         if settings.url.startswith("https://"):
@@ -62,6 +106,8 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(self._headers)
+                if scope.get("state", {}).get("loads_stripe", False):
+                    headers["content-security-policy"] = self._stripe_policy
                 # A static address contains the hash of its file.
                 is_kept = is_static and message["status"] == 200
                 headers["cache-control"] = f"public, max-age={STATIC_SECONDS_MAX}" if is_kept else "no-store"
