@@ -161,9 +161,10 @@ class Payments(ThroughProvider):
 
         Raises CustomerNotFound, PaymentsNotSetUp.
         """
-        self.require_provider()
         async with self._store.transaction() as tx:
-            return await tx.payments.method_of((await tx.customers.find(customer)).customer_id)
+            customer_id = (await tx.customers.find(customer)).customer_id
+            self.require_provider()
+            return await tx.payments.method_of(customer_id)
 
     async def hint(self, provider_payment_id: str) -> bool:
         """Remember that a payment has changed at the provider, which is asked soon; False if it is unknown here."""
