@@ -126,6 +126,7 @@ async def _up(admin_url: str, folder: Path, first_port: int, *, began: float) ->
                 access=access,
                 payments=stripe.settings(f"{HOST}:{free_port()}"),
                 fronts=fronts,
+                stripe_js=stripe.js_address,
                 say=_say,
             ) as running,
         ):

@@ -12,6 +12,7 @@ from deploy.local.fault import Fault
 from deploy.local.identity import TOKENS, LocalIdentity
 from deploy.local.sample import ANN, PEOPLE, TODAY, play_half_a_month
 from deploy.local.seatsco import ASSISTANT, Offer, define_products, open_stubs, set_prices, sign_acme
+from deploy.local.stripe import CARD, DECLINED_CARD, SECURE_CARD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,10 @@ async def seed(addresses: Mapping[str, str], identity: LocalIdentity) -> Seeded:
 
 
 def links(portal_address: str, identity: LocalIdentity, seeded: Seeded) -> list[str]:
-    """Return links to the pages, each after a line that says whose they are. Whoever has a link is signed in."""
+    """Return links to the pages, each after a line that says whose they are, and the cards that can be used there.
+
+    Whoever has a link is signed in.
+    """
     tokens = {
         f"Acme's pages, as its administrator {ANN}": identity.token(
             "customer", subject=ANN, customer=seeded.customer_id
@@ -51,9 +55,13 @@ def links(portal_address: str, identity: LocalIdentity, seeded: Seeded) -> list[
         "SeatsCo's pages, as an operator": identity.token(*TOKENS["vendor"], subject="vendor"),
     }
     return [
-        line
-        for whose, token in tokens.items()
-        for line in (f"{whose}:", f"  http://{portal_address}/enter?token={token}", "")
+        *(
+            line
+            for whose, token in tokens.items()
+            for line in (f"{whose}:", f"  http://{portal_address}/enter?token={token}", "")
+        ),
+        f"Cards: {CARD} is charged, {DECLINED_CARD} is declined, {SECURE_CARD} asks for 3-D Secure. Any date and code.",
+        "",
     ]
 
 
