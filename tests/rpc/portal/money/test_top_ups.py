@@ -195,6 +195,23 @@ async def test_an_order_whose_payment_the_vendor_reports_says_so(buyer: Buyer) -
     assert '/pay"' not in shown
 
 
+async def test_credits_that_were_granted_before_their_payment_say_that_it_is_due(buyer: Buyer) -> None:
+    acme = buyer.counter.portal.acme
+    ordered = await acme.stubs.contract.OrderTopUp(
+        contract.OrderTopUpRequest(
+            request_id=acme.request_id(),
+            contract_id=buyer.signed.contract.contract_id,
+            top_up_pack_id=acme.offer.pack,
+            payment_gate=contract.PAYMENT_GATE_NONE,
+        )
+    )
+
+    shown = await buyer.get(f"/top-ups/{ordered.top_up.top_up_id}")
+
+    assert "The credits can be used. The invoice is still to be paid." in shown
+    assert await buyer.remaining() == GIVEN + 1_000
+
+
 async def test_markup_in_the_name_of_a_pack_is_text(buyer: Buyer) -> None:
     acme = buyer.counter.portal.acme
     markup = "<script>alert(1)</script><img src=x onerror=alert(2)>"
