@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operators' pages in a browser: without violations of accessibility, wide and narrow, light and dark, by keyboard."""
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
@@ -49,6 +50,8 @@ async def addresses(portal_mesh: PortalMesh) -> dict[str, str]:
     }
 
 
+# 22 pages with two pictures each: half a minute on an idle machine, minutes beside others.
+@pytest.mark.timeout(400)
 async def test_every_page_is_accessible_and_fits_wide_and_narrow(
     browser: Browser, portal_mesh: PortalMesh, addresses: dict[str, str]
 ) -> None:

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copies an id to the clipboard, where the browser allows it.
+// Shows the place in a narrow navigation, and copies an id to the clipboard where the browser allows it.
 "use strict";
 
 (() => {
+  document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   if (!navigator.clipboard) return;
   for (const button of document.querySelectorAll("button.copy")) {
     button.hidden = false;

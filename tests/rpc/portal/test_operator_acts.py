@@ -115,6 +115,18 @@ async def test_an_adjustment_is_shown_first_and_has_one_effect(
     explained = words((await operating.get("/operator/explain", params=asked)).text)
     assert "by someone" in explained
     assert "counted twice" in explained
+    rpc = "/purser.ledger.v1.LedgerAdminService/AdjustBalance"
+    conditions = {"subject": "someone", "rpc": rpc, "target": _pool(portal)["customer"], "outcome": "DONE"}
+    listed = words((await operating.get("/operator/audit", params=conditions)).text)
+    assert "counted twice" in listed
+    for other in (
+        {"subject": "nobody"},
+        {"outcome": "REFUSED"},
+        {"service": "alert"},
+        {"end": "2020-01-01T00:00"},
+    ):
+        none = await operating.get("/operator/audit", params={**conditions, **other})
+        assert "There are no such records." in none.text, other
     assert "counted twice" in record.change
     assert '"actor":"someone"' in record.change.replace(" ", "")
 

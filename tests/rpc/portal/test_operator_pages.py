@@ -145,6 +145,26 @@ async def test_a_hold_and_an_entry_are_explained_with_figures(portal: PortalMesh
     assert "by gate" in explained
 
 
+async def test_pages_of_a_list_follow_each_other(
+    portal: PortalMesh, operating: Browser, of_acme: str
+) -> None:
+    for _ in range(55):
+        await portal.acme.debit(1)
+    address = f"{of_acme}/entries?credit_type={portal.acme.offer.ai_credits}"
+    seen: list[int] = []
+    for _ in range(20):
+        shown = (await operating.get(address)).text
+        seen += [int(number) for number in re.findall(r'sequence=(\d+)">\d+</a>', unescape(shown))]
+        following = re.search(r'href="(\?[^"]*)">Next page<', shown)
+        if following is None:
+            break
+        address = f"{of_acme}/entries{unescape(following[1])}"
+
+    assert seen == list(range(seen[0], 0, -1))
+    assert len(seen) > 55
+    assert "First page" in shown
+
+
 async def test_a_viewer_sees_every_page_and_no_button(viewing: Browser, of_acme: str) -> None:
     for path in (*PLACES, "/operator/mesh", *(f"{of_acme}/{tab}".rstrip("/") for tab in TABS)):
         shown = await viewing.get(path)
