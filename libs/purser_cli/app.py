@@ -4,6 +4,7 @@
 import typer
 
 from purser_cli import certs, link, token
+from purser_cli.catalog import commands as catalog_commands
 from purser_cli.exits import Failed
 from purser_cli.importing import command as importing
 from purser_cli.rpc import commands as rpc_commands
@@ -21,6 +22,7 @@ def build(surroundings: Surroundings) -> typer.Typer:
     link.add_to(cli, surroundings)
     if "usage" in groups:
         importing.add_to(groups["usage"])
+    groups["catalog"] = catalog_commands.commands()
     groups["token"] = token.commands(surroundings.clock)
     cli.add_typer(certs.command(surroundings.clock))
     for noun, group in sorted(groups.items()):

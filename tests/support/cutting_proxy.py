@@ -46,6 +46,7 @@ class CuttingProxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._connecting: set[asyncio.Task[None]] = set()
         self._to_cut = 0
+        self._to_forward = 0
         self.cuts = 0
 
     @property
@@ -62,9 +63,10 @@ class CuttingProxy:
         finally:
             await proxy.go_away()
 
-    def cut_next_answers(self, count: int = 1) -> None:
-        """Cut the connection instead of forwarding a response, for the next `count` responses."""
+    def cut_next_answers(self, count: int = 1, *, after: int = 0) -> None:
+        """Cut the connection instead of forwarding a response, for `count` responses after the next `after`."""
         self._to_cut = count
+        self._to_forward = after
 
     async def go_away(self) -> None:
         """Cut every connection, and refuse new ones."""
@@ -115,9 +117,11 @@ class CuttingProxy:
         with suppress(OSError):
             while piece := await reader.read(65_536):
                 if frames is not None and frames.has_data(piece) and self._to_cut > 0:
-                    self._to_cut -= 1
-                    self.cuts += 1
-                    break
+                    if self._to_forward == 0:
+                        self._to_cut -= 1
+                        self.cuts += 1
+                        break
+                    self._to_forward -= 1
                 writer.write(piece)
                 await writer.drain()
         for wire in wires:

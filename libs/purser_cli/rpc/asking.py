@@ -4,6 +4,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from purser_cli.rpc.names import rpc_named
@@ -15,8 +16,13 @@ PAGE_SIZE = 500
 
 def ask(line: CommandLine, name: str, **fields: Any) -> Any:
     """Call an rpc, such as "ListHolds", and return its response. Raises Failed."""
+    return send(line, name, GetMessageClass(rpc_named(name).method.input_type)(**fields))
+
+
+def send(line: CommandLine, name: str, request: Message) -> Any:
+    """Call an rpc with a request, and return its response. Raises Failed."""
     rpc = rpc_named(name)
-    return line.connection.call(rpc.services[0], rpc.method, GetMessageClass(rpc.method.input_type)(**fields))
+    return line.connection.call(rpc.services[0], rpc.method, request)
 
 
 def every(line: CommandLine, name: str, *, pages_max: int = 1_000, **fields: Any) -> Iterator[Any]:
