@@ -5,6 +5,7 @@ import typer
 
 from purser_cli import certs, link, token
 from purser_cli.catalog import commands as catalog_commands
+from purser_cli.demo import commands as demo_commands
 from purser_cli.exits import Failed
 from purser_cli.importing import command as importing
 from purser_cli.rpc import commands as rpc_commands
@@ -20,6 +21,7 @@ def build(surroundings: Surroundings) -> typer.Typer:
     login.add_to(cli, surroundings)
     story_commands.add_to(cli, surroundings)
     link.add_to(cli, surroundings)
+    demo_commands.add_to(cli)
     if "usage" in groups:
         importing.add_to(groups["usage"])
     groups["catalog"] = catalog_commands.commands()

@@ -7,9 +7,8 @@ from typing import Any
 
 from purser_cli.catalog.kinds import CREDIT_TYPES, KINDS, RATE_CARDS
 from purser_cli.exits import REFUSED, Failed
-from purser_cli.rpc.asking import ask, every
+from purser_cli.rpc.asking import business_time, every
 from purser_cli.session.command_line import CommandLine
-from purser_cli.session.faults import CallFailed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,22 +67,12 @@ def read(line: CommandLine) -> State:
         card.rate_card_id: list(every(line, "ListRates", rate_card_id=card.rate_card_id))
         for card in things[RATE_CARDS]
     }
-    return State(things=things, rates=rates, now=_now(line))
+    return State(things=things, rates=rates, now=business_time(line))
 
 
 def is_archived(thing: Any) -> bool:
     """Return whether a thing is retired."""
     return "archive_time" in thing.DESCRIPTOR.fields_by_name and bool(thing.HasField("archive_time"))
-
-
-def _now(line: CommandLine) -> datetime:
-    """Return the business time: that of a sandbox, otherwise the clock's."""
-    try:
-        return ask(line, "GetTime").now_time.ToDatetime(line.surroundings.clock.now().tzinfo)  # type: ignore[no-any-return]
-    except CallFailed as failed:
-        if failed.status != REFUSED:
-            raise
-        return line.surroundings.clock.now()
 
 
 def _is_currency(credit_type_id: str) -> bool:

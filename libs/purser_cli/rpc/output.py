@@ -132,7 +132,9 @@ def amount(micros: int) -> str:
 def _listed(message: Message) -> tuple[FieldDescriptor, list[tuple[FieldDescriptor, Any]]] | None:
     """Return the list that a response is about, and what else it says."""
     lists = [one for one in fields_of(message) if is_list_of_messages(one)]
-    if not lists or not (descriptor_of(message).name.startswith("List") or len(fields_of(message)) == 1):
+    names = [field.name for field in fields_of(message)]
+    is_list = descriptor_of(message).name.startswith("List") or NEXT_PAGE in names or len(names) == 1
+    if not lists or not is_list:
         return None
     rest = [
         (field, value)
@@ -170,8 +172,9 @@ def _lines(message: Message, indent: str) -> Any:
 
 
 def _is_flat(message: Message) -> bool:
-    return len(set_fields(message)) <= 4 and not any(
-        _is_plain_message(field) for field, _ in set_fields(message)
+    inside = set_fields(message)
+    return len(inside) <= 4 and not any(
+        _is_plain_message(one) or is_list_of_messages(one) for one, _ in inside
     )
 
 

@@ -56,6 +56,8 @@ READS = {
     "ListTopUpPacks": ("", "80.00 USD"),
     "GetPaymentMethod": ("acme", "PAYMENT"),
     "GetPaymentSetup": ("pst_1", "PAYMENT"),
+    "GetPlanOffer": ("pof_1", "PLAN_OFFER_NOT_FOUND"),
+    "ListPlanOffers": ("", "nothing"),
     "GetPlanChange": ("pch_1", "PLAN_CHANGE_NOT_FOUND"),
     "ListPlanChanges": ("$contract", "nothing"),
     "PreviewPlanChange": ("$contract $card", "397.75 USD"),
