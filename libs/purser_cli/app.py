@@ -7,7 +7,6 @@ from purser_cli import certs, link, token
 from purser_cli.catalog import commands as catalog_commands
 from purser_cli.demo import commands as demo_commands
 from purser_cli.exits import Failed
-from purser_cli.importing import command as importing
 from purser_cli.rpc import commands as rpc_commands
 from purser_cli.session import command_line, login
 from purser_cli.session.surroundings import Surroundings
@@ -22,7 +21,10 @@ def build(surroundings: Surroundings) -> typer.Typer:
     story_commands.add_to(cli, surroundings)
     link.add_to(cli, surroundings)
     demo_commands.add_to(cli)
-    if "usage" in groups:
+    if surroundings.words is None or "usage" in surroundings.words:
+        # Loaded when it is meant only: what it needs takes as long as all other commands together.
+        from purser_cli.importing import command as importing
+
         importing.add_to(groups["usage"])
     groups["catalog"] = catalog_commands.commands()
     groups["token"] = token.commands(surroundings.clock)

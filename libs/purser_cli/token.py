@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
-from access.policy import ROLES
 from meshkit.clock import Clock
+from purser.access.v1 import access_pb2
 from purser_cli import tokens
 from purser_cli.exits import fail
 
+# Not from access.policy: its package also loads what only services need, and every command would wait for that.
+ROLES = frozenset(name.removeprefix("ROLE_").lower() for name in access_pb2.Role.keys()[1:])
 ROLES_TEXT = ", ".join(sorted(ROLES))
 FOLDER = Annotated[Path, typer.Argument(help="folder with the signing key and jwks.json", file_okay=False)]
 

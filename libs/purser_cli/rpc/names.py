@@ -12,11 +12,9 @@ from typing import Any, cast
 from google.protobuf.descriptor import MethodDescriptor
 
 import purser
-from access.policy import name_of
 from purser.access.v1 import access_pb2
 from purser_cli.session.profile import SERVICES
 
-CUSTOMER = "customer"
 WORD = re.compile(r"[A-Z][a-z0-9]*|[A-Z]+(?![a-z])")
 # A verb's noun is the rest of the rpc's name, in the singular: GetRateCard is `rate-card get`. These read better.
 NAMES = {
@@ -174,5 +172,4 @@ def _methods() -> Iterator[MethodDescriptor]:
 def _is_for_the_vendor(method: MethodDescriptor) -> bool:
     # The stubs of protobuf do not know that an extension's descriptor is also its key.
     option: access_pb2.Access = cast(Any, method.GetOptions()).Extensions[access_pb2.access]
-    roles = {name_of(role) for role in option.roles} - {CUSTOMER}
-    return bool(roles) and not method.client_streaming
+    return bool(set(option.roles) - {access_pb2.ROLE_CUSTOMER}) and not method.client_streaming
