@@ -13,7 +13,7 @@ from purser_cli.rpc.values import decimal_text
 from purser_cli.session.command_line import CommandLine
 from purser_cli.session.faults import CallFailed
 
-# Of a month's largest value, or of different values, an event has no price of its own.
+# One event of a largest value, or of different values, has no price.
 COUNTABLE = (catalog.AGGREGATION_SUM, catalog.AGGREGATION_COUNT)
 ANY = "demo"
 

@@ -15,7 +15,7 @@ import purser
 from purser.access.v1 import access_pb2
 from purser_cli.session.profile import SERVICES
 
-WORD = re.compile(r"[A-Z][a-z0-9]*|[A-Z]+(?![a-z])")
+WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")
 # A verb's noun is the rest of the rpc's name, in the singular: GetRateCard is `rate-card get`. These read better.
 NAMES = {
     "GetAlertState": "alert state",
