@@ -109,7 +109,7 @@ def show_table(rows: Rows, out: Console, *, right: set[str] = frozenset()) -> No
     for row in rows:
         table.add_row(*(escape(row.get(name, "")) for name in fitting))
     out.print(table)
-    if left_out := names[len(fitting) :]:
+    if left_out := [name for name in names if name not in fitting]:
         typer.echo(f"not shown, because the terminal is narrow: {', '.join(left_out)}", err=True)
 
 
@@ -226,10 +226,10 @@ def _fitting(names: Sequence[str], rows: Rows, width: int) -> list[str]:
     fitting: list[str] = []
     used = 0
     for name in names:
-        used += max(len(name), *(len(row.get(name, "")) for row in rows)) + 2
-        if used > width + 2 and fitting:
-            break
-        fitting.append(name)
+        needed = max(len(name), *(len(row.get(name, "")) for row in rows)) + 2
+        if used + needed <= width + 2 or not fitting:
+            fitting.append(name)
+            used += needed
     return fitting
 
 

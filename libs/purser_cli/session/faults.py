@@ -99,6 +99,8 @@ def _unreachable(where: str, code: StatusCode, text: str) -> str:
         return f"{where} does not speak TLS; if that is intended, use --insecure"
     if code is StatusCode.DEADLINE_EXCEEDED:
         return f"{where} did not answer in time; try again, or give it longer: --timeout SECONDS"
+    if "Socket closed" in text:
+        return f"{where} closed the connection; if it speaks TLS, leave --insecure out"
     if code is StatusCode.UNAVAILABLE:
         return f"{where} did not answer: {text.splitlines()[0] if text else code.name}"
     return f"{where} failed: {code.name}: {text}"
