@@ -84,6 +84,7 @@ async def test_a_token_comes_from_the_standard_input_or_a_command(
             REFUSED,
             "DEAD_LETTER_NOT_FOUND",
         ),
+        ("operator", "--insecure customer list", RETRY, "if it speaks TLS, leave --insecure out"),
         ("operator", "dead-letters list --service leger", WRONG, "'leger' is not one of catalog"),
     ],
 )
