@@ -15,13 +15,13 @@ from purser_cli.session.command_line import CommandLine
 from purser_cli.session.faults import CallFailed
 from purser_cli.story.customers import called, customers, product_names
 
-# A hold older than this many newest ones is explained without its end.
+# Of entries and grants; a hold that is older than so many entries is told without them.
 PAGES_MAX = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """What the Ledger says about one hold. hold: None if it is too old to be listed. entries: what it has spent."""
+    """What the Ledger says about one hold. hold: None if it is not kept any more. entries: what it has spent."""
 
     customer: Any
     decision: Any
@@ -36,14 +36,7 @@ def story_of(line: CommandLine, hold_id: str, customer: str | None) -> Story:
     """Return what is known about a hold. customer: None: it is looked for. Raises Failed."""
     owner, decision = _decision(line, hold_id, customer)
     name = owner.customer_id
-    hold = next(
-        (
-            one
-            for one in every(line, "ListHolds", customer=name, pages_max=PAGES_MAX)
-            if one.hold_id == hold_id
-        ),
-        None,
-    )
+    hold = next(iter(ask(line, "ListHolds", customer=name, hold_id=hold_id).holds), None)
     entries = list(_entries(line, name, decision, hold_id)) if hold and hold.captured_micros else []
     explained = None
     if entries:
@@ -125,7 +118,7 @@ def _entries(line: CommandLine, customer: str, decision: Any, hold_id: str) -> I
 def _asked(story: Story) -> str:
     hold = story.hold
     if hold is None:
-        return "longer ago than the newest holds that are listed"
+        return "longer ago than holds are kept"
     who = " ".join(f"{key}={value}" for key, value in sorted(hold.group_values.items()))
     by = f", by {hold.subject}" if hold.subject else ""
     return f"at {_time(hold.create_time)}{by}, for {_product(hold.product_id, story)}{f' ({who})' if who else ''}"
@@ -154,7 +147,7 @@ def _whose(cap: Any) -> str:
 
 def _outcome(hold: Any | None, decision: Any) -> str:
     if hold is None:
-        return "unknown: purser hold list shows newer ones"
+        return "unknown: the hold is not kept any more"
     held = amount(hold.amount_micros)
     match hold.hold_state:
         case admin.HOLD_STATE_HELD:
