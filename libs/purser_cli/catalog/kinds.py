@@ -13,7 +13,6 @@ from purser.catalog.v1 import catalog_pb2 as catalog
 from purser_cli.rpc.descriptors import fields_of
 from purser_cli.rpc.names import rpc_named
 
-REQUEST_ID = "request_id"
 PACK_PRIORITY = 100
 # Keys of a file that name another thing: the section that has it, and the field that has its id.
 CREDIT_TYPES, METRICS, PRODUCTS, RATE_CARDS, PACKS = (

@@ -3,6 +3,7 @@
 
 from typing import Any, cast
 
+from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -51,3 +52,9 @@ def is_map(field: FieldDescriptor) -> bool:
 def is_list_of_messages(field: FieldDescriptor) -> bool:
     """Return whether a field repeats a message."""
     return bool(field.is_repeated and field.message_type is not None and not is_map(field))
+
+
+def is_required(field: FieldDescriptor) -> bool:
+    """Return whether the proto says that a field must be set."""
+    behaviors: Any = field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
+    return field_behavior_pb2.REQUIRED in behaviors

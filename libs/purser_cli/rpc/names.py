@@ -13,6 +13,7 @@ from google.protobuf.descriptor import MethodDescriptor
 
 import purser
 from purser.access.v1 import access_pb2
+from purser_cli.rpc.descriptors import is_required
 from purser_cli.session.profile import SERVICES
 
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")
@@ -105,8 +106,9 @@ class Rpc:
 
     @property
     def is_write(self) -> bool:
-        """Return whether it has an idempotency key."""
-        return "request_id" in self.method.input_type.fields_by_name
+        """Return whether it needs an idempotency key. Where a request_id may be left out, it is a filter."""
+        field = self.method.input_type.fields_by_name.get("request_id")
+        return field is not None and is_required(field)
 
     @property
     def streams(self) -> bool:

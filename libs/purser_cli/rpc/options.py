@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
-from google.api import field_behavior_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from purser_cli.rpc import comments, requests, values
-from purser_cli.rpc.descriptors import enum_of
+from purser_cli.rpc.descriptors import enum_of, is_required
 from purser_cli.rpc.names import Rpc
 from purser_cli.rpc.values import MICROS_ENDING, WrongValue
 
@@ -78,7 +77,8 @@ class FieldOption:
 
 def options_of(rpc: Rpc) -> list[FieldOption]:
     """Return the options of an rpc's command: its fields but for the idempotency key and the page."""
-    fields = [one for one in rpc.method.input_type.fields if one.name not in (REQUEST_ID, PAGE_TOKEN)]
+    own = (PAGE_TOKEN, REQUEST_ID) if rpc.is_write else (PAGE_TOKEN,)
+    fields = [one for one in rpc.method.input_type.fields if one.name not in own]
     return [FieldOption(field, is_required(field) and _is_id(field)) for field in fields]
 
 
@@ -111,12 +111,6 @@ def request_of(rpc: Rpc, given: dict[str, Any], *, new_id: Callable[[], str]) ->
     if rpc.is_write:
         setattr(request, REQUEST_ID, given.get(REQUEST_ID) or getattr(request, REQUEST_ID) or new_id())
     return request
-
-
-def is_required(field: FieldDescriptor) -> bool:
-    """Return whether the proto says that a field must be set."""
-    behaviors: Any = field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
-    return field_behavior_pb2.REQUIRED in behaviors
 
 
 def _set(request: Message, option: FieldOption, value: Any) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from deploy.local.database import SOURCE_ROOT
+from purser.audit.v1 import audit_pb2
 from purser_cli.rpc import comments
-from purser_cli.rpc.names import command_name, rpcs, singular
-from purser_cli.rpc.options import options_of
+from purser_cli.rpc.names import command_name, rpc_named, rpcs, singular
+from purser_cli.rpc.options import options_of, request_of
 from tests.support.command_line import CommandLine
 
 DOCUMENTS = ("README.md", "libs/purser_cli/README.md")
@@ -80,6 +81,17 @@ def test_help_names_amounts_without_the_unit_of_the_wire(tmp_path: Path) -> None
 )
 def test_an_rpc_without_a_better_name_is_noun_and_verb(rpc: str, name: tuple[str, str]) -> None:
     assert command_name(rpc) == name
+
+
+def test_a_request_id_that_is_a_filter_is_no_idempotency_key() -> None:
+    audit = rpc_named("ListAuditEvents")
+
+    made = request_of(audit, {"request_id": "grant-1"}, new_id=lambda: "made")
+
+    assert not audit.is_write
+    assert made == audit_pb2.ListAuditEventsRequest(request_id="grant-1")
+    assert request_of(audit, {}, new_id=lambda: "made") == audit_pb2.ListAuditEventsRequest()
+    assert request_of(rpc_named("ResumeAlert"), {}, new_id=lambda: "made").request_id == "made"  # type: ignore[attr-defined]
 
 
 def test_nouns_that_end_like_plurals_stay() -> None:
