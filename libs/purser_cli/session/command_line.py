@@ -82,12 +82,15 @@ def root(surroundings: Surroundings) -> typer.Typer:
                 is_insecure=insecure,
                 token_file=str(token_file or ""),
             )
-            stored = (
-                Profile()
-                if context.invoked_subcommand == "login"
-                else profiles.read(surroundings.profiles, name)
+            # A login stores what is said here; what the environment has, such as a token, stays there.
+            is_login = context.invoked_subcommand == "login"
+            chosen = (
+                said
+                if is_login
+                else said.over(_from_environment(surroundings)).over(
+                    profiles.read(surroundings.profiles, name)
+                )
             )
-            chosen = said.over(_from_environment(surroundings)).over(stored)
         except ProfileWrong as error:
             raise Failed(str(error)) from None
         connection = Connection(chosen, timeout_seconds=timeout)

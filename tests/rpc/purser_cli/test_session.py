@@ -55,6 +55,7 @@ async def test_a_token_comes_from_the_standard_input_or_a_command(
     failing = await stranger.run(*before, "--token-command", "false")
     assert (failing.status, "'false' failed: exit status 1" in failing.err) == (DENIED, True)
     assert (await stranger.run("login", "--profile", "other", typed="")).status == DENIED
+    assert (await running.user(tmp_path).run("login", "--profile", "other", typed="")).status == DENIED
 
 
 @pytest.mark.parametrize(
