@@ -15,7 +15,7 @@ from purser_cli.session.command_line import CommandLine
 from purser_cli.session.faults import CallFailed
 from purser_cli.story.customers import called, customers, product_names
 
-# Of entries and grants; a hold that is older than so many entries is told without them.
+# Of entries and grants; older ones of a hold are left out.
 PAGES_MAX = 20
 
 
