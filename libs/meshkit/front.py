@@ -11,18 +11,33 @@ import grpc
 import grpc.aio
 
 from meshkit.config import FrontSettings
+from meshkit.errors import Unavailable
 from meshkit.rpc.client import open_channel
+
+
+class AuthorityUnreadable(Unavailable):
+    """The file with the certificates of the services' authority cannot be read."""
+
+    reason = "AUTHORITY_UNREADABLE"
+
+    def __init__(self, *, file: str, why: str) -> None:
+        super().__init__(
+            f"cannot read {file}, the certificates of the authority of all services: {why}", file=file
+        )
 
 
 @asynccontextmanager
 async def open_channels(settings: FrontSettings) -> AsyncIterator[Mapping[str, grpc.aio.Channel]]:
     """Yield a channel to each service, by name, until the block ends.
 
-    Its calls carry no token unless they are given one. Raises OSError when the file of the authority cannot be read.
+    Its calls carry no token unless they are given one. Raises AuthorityUnreadable.
     """
     credentials = None
     if not settings.insecure:
-        authority = await asyncio.to_thread(Path(settings.ca_file).read_bytes)
+        try:
+            authority = await asyncio.to_thread(Path(settings.ca_file).read_bytes)
+        except OSError as error:
+            raise AuthorityUnreadable(file=settings.ca_file, why=str(error.strerror)) from error
         credentials = grpc.ssl_channel_credentials(authority)
     async with AsyncExitStack() as stack:
         yield {
