@@ -83,6 +83,13 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         customer = await self._do.customers.set_aliases(command)
         return customers.set_aliases_to_wire(customer)
 
+    async def RenameCustomer(
+        self, request: pb.RenameCustomerRequest, context: Context
+    ) -> pb.RenameCustomerResponse:
+        command = customers.rename_from_wire(request)
+        customer = await self._do.customers.rename(command)
+        return customers.rename_to_wire(customer)
+
     async def SuspendCustomer(
         self, request: pb.SuspendCustomerRequest, context: Context
     ) -> pb.SuspendCustomerResponse:

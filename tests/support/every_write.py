@@ -404,6 +404,7 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
     await ask("CreateCustomer", name="Acme", aliases=["acme", "acme-inc"])
     await ask("CreateCustomer", name="Globex")
     await ask("SetCustomerAliases", customer="acme", aliases=["acme"])
+    await ask("RenameCustomer", customer="acme", name="Acme")
     await ask("SuspendCustomer", customer="acme")
     await ask("ResumeCustomer", customer="acme")
     await ask(

@@ -65,6 +65,11 @@ def with_aliases(customer: Customer, aliases: Collection[str]) -> Customer:
     return replace(customer, aliases=tuple(aliases), version=customer.version + 1)
 
 
+def renamed(customer: Customer, name: str) -> Customer:
+    """Return the customer with another name. The Ledger does not know names, so the version stays."""
+    return replace(customer, name=name)
+
+
 def suspended(customer: Customer, suspension: Suspension) -> Customer:
     """Return the customer suspended for one more reason; the same object if it is already suspended for this one."""
     if any(one.reason is suspension.reason for one in customer.suspensions):

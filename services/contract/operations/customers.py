@@ -9,6 +9,7 @@ from meshkit.page import Page
 from services.contract.domain.commands.customers import (
     ArchiveCustomer,
     CreateCustomer,
+    RenameCustomer,
     ResendCustomer,
     ResumeCustomer,
     SetCustomerAliases,
@@ -19,6 +20,7 @@ from services.contract.domain.customer import (
     Customer,
     Suspension,
     archived,
+    renamed,
     renewed,
     resumed,
     suspended,
@@ -32,7 +34,7 @@ from services.contract.operations.billing.suspending import save_customer
 from services.contract.operations.ports import Relay
 from services.contract.store import PostgresStore
 
-Change = SetCustomerAliases | SuspendCustomer | ResumeCustomer | UnarchiveCustomer
+Change = SetCustomerAliases | RenameCustomer | SuspendCustomer | ResumeCustomer | UnarchiveCustomer
 
 
 class Customers:
@@ -75,6 +77,10 @@ class Customers:
     async def set_aliases(self, command: SetCustomerAliases) -> Customer:
         """Replace a customer's aliases. Raises CustomerNotFound, AliasTaken."""
         return await self._change(command, lambda customer: with_aliases(customer, command.aliases))
+
+    async def rename(self, command: RenameCustomer) -> Customer:
+        """Give a customer another name. Raises CustomerNotFound."""
+        return await self._change(command, lambda customer: renamed(customer, command.name))
 
     async def suspend(self, command: SuspendCustomer) -> Customer:
         """Make the gate deny every call of the customer, for one reason. Raises CustomerNotFound."""

@@ -62,6 +62,7 @@ class StoredCustomers:
             update(customers)
             .where(customers.c.customer_id == customer.customer_id)
             .values(
+                name=customer.name,
                 is_suspended=customer.is_suspended,
                 suspensions=_suspensions_to_json(customer),
                 archive_time=customer.archive_time,

@@ -15,6 +15,7 @@ from services.contract.domain.commands.contracts import (
 )
 from services.contract.domain.commands.customers import (
     ArchiveCustomer,
+    RenameCustomer,
     ResumeCustomer,
     SetBillingDetails,
     SetCustomerAliases,
@@ -72,6 +73,7 @@ class OwnResponses(StoredResponses[Response]):
         match command:
             case (
                 SetCustomerAliases()
+                | RenameCustomer()
                 | SuspendCustomer()
                 | ResumeCustomer()
                 | ArchiveCustomer()

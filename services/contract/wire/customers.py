@@ -12,6 +12,7 @@ from purser.contract.v1 import contract_pb2 as pb
 from services.contract.domain.commands.customers import (
     ArchiveCustomer,
     CreateCustomer,
+    RenameCustomer,
     ResendCustomer,
     ResumeCustomer,
     SetCustomerAliases,
@@ -74,6 +75,18 @@ def set_aliases_from_wire(request: pb.SetCustomerAliasesRequest) -> SetCustomerA
         fingerprint=fingerprint("SetCustomerAliases", request),
         customer=fields.text("customer", request.customer),
         aliases=_aliases(fields, request.aliases),
+    )
+    fields.check()
+    return command
+
+
+def rename_from_wire(request: pb.RenameCustomerRequest) -> RenameCustomer:
+    fields = Fields()
+    command = RenameCustomer(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("RenameCustomer", request),
+        customer=fields.text("customer", request.customer),
+        name=fields.text("name", request.name),
     )
     fields.check()
     return command
@@ -159,6 +172,10 @@ def list_to_wire(
 
 def set_aliases_to_wire(customer: Customer) -> pb.SetCustomerAliasesResponse:
     return pb.SetCustomerAliasesResponse(customer=customer_to_wire(customer))
+
+
+def rename_to_wire(customer: Customer) -> pb.RenameCustomerResponse:
+    return pb.RenameCustomerResponse(customer=customer_to_wire(customer))
 
 
 def suspend_to_wire(customer: Customer) -> pb.SuspendCustomerResponse:

@@ -9,7 +9,6 @@ from grpc.aio import AioRpcError
 
 from purser.contract.v1 import contract_pb2 as pb
 from services.edge.exchange import Ask, Entry
-from services.edge.faults import Refused
 from services.edge.pages import page_of
 from services.edge.wire import customers as wire
 from services.edge.wire.fields import IdBody, id_to_json, one_violation
@@ -76,8 +75,15 @@ async def set_ingest_aliases(ask: Ask) -> object:
     return None
 
 
-async def set_name(_: Ask) -> object:
-    raise Refused(501, "Purser keeps a customer's name; SetBillingDetails sets the name on invoices")
+async def set_name(ask: Ask) -> object:
+    renamed = await ask.mesh.contract.RenameCustomer(
+        pb.RenameCustomerRequest(
+            request_id=ask.request_id(),
+            customer=ask.path_values["customer_id"],
+            name=ask.body(wire.SetName).name,
+        )
+    )
+    return {"data": wire.customer_to_json(renamed.customer)}
 
 
 async def archive_customer(ask: Ask) -> object:

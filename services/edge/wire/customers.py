@@ -30,6 +30,10 @@ class SetIngestAliases(Body):
     ingest_aliases: tuple[str, ...] = ()
 
 
+class SetName(Body):
+    name: str
+
+
 def customer_from_json(body: CreateCustomer, request_id: str) -> pb.CreateCustomerRequest:
     """Return the request. The older external_id is an alias like any other."""
     aliases = dict.fromkeys(

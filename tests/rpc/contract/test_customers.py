@@ -369,3 +369,20 @@ async def test_archiving_and_signing_at_once_leaves_no_archived_customer_with_a_
         )
 
         assert isinstance(signed, Exception) != isinstance(archived, Exception)
+
+
+async def test_a_renamed_customer_is_found_by_its_new_name_only(contract: ContractStub) -> None:
+    made = await _create(contract, "r1", "x-42")
+    rename = pb.RenameCustomerRequest(request_id="r2", customer="x-42", name="Umbrella")
+    renamed = (await contract.RenameCustomer(rename)).customer
+
+    made.name = "Umbrella"
+    assert renamed == made == await _get(contract, made.customer_id)
+    assert (await contract.RenameCustomer(rename)).customer == renamed
+    for search, found in (("umbr", [renamed]), ("acme", [])):
+        listed = await contract.ListCustomers(pb.ListCustomersRequest(search=search))
+        assert list(listed.customers) == found
+    with bad_fields("name"):
+        await contract.RenameCustomer(pb.RenameCustomerRequest(request_id="r3", customer="x-42", name=" "))
+    with fault(StatusCode.NOT_FOUND, "CUSTOMER_NOT_FOUND", customer="nobody"):
+        await contract.RenameCustomer(pb.RenameCustomerRequest(request_id="r4", customer="nobody", name="N"))

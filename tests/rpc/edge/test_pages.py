@@ -96,13 +96,15 @@ async def test_customers_are_found_by_page_by_id_and_by_alias(reader: Reader, ac
         )
         ids.append(made.data.id)
     await sdk(lambda c: c.v1.customers.archive(id=ids[2]))
+    renamed = await sdk(lambda c: c.v1.customers.set_name(customer_id="ext-0", name="The first"))
+    assert (renamed.data.id, renamed.data.name) == (ids[0], "The first")
 
     listed = await reader.all(lambda c: c.v1.customers.list(limit=2))
     assert [one.id for one in listed] == [acme.contract.customer_id, *ids[:2]]
     archived = await reader.all(lambda c: c.v1.customers.list(limit=2, only_archived=True))
     assert [(one.id, one.archived_at is not None) for one in archived] == [(ids[2], True)]
     named = await reader.all(lambda c: c.v1.customers.list(customer_ids=[ids[0], "cus_none", ids[1]]))
-    assert [one.external_id for one in named] == ["ext-0", "ext-1"]
+    assert [(one.external_id, one.name) for one in named] == [("ext-0", "The first"), ("ext-1", "Customer 1")]
     by_alias = await reader.all(lambda c: c.v1.customers.list(ingest_alias="ext-1"))
     assert [one.id for one in by_alias] == [ids[1]]
     assert await reader.all(lambda c: c.v1.customers.list(ingest_alias="nobody")) == []

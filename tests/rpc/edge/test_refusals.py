@@ -20,7 +20,6 @@ WITHOUT_AN_RPC = {
     "/v1/credit-types/archive",
     "/v1/contract-pricing/rate-cards/update",
     "/v1/contract-pricing/rate-cards/archive",
-    "/v1/customers/{customer_id}/setName",
     "/v1/contracts/archive",
     "/v1/customers/{customer_id}/previewEvents",
 }
@@ -58,7 +57,7 @@ async def message_of(answer: httpx.Response, status: int) -> str:
     return str(content["message"])
 
 
-async def test_every_route_is_there_and_six_say_that_an_rpc_is_missing(by_hand: httpx.AsyncClient) -> None:
+async def test_every_route_is_there_and_five_say_that_an_rpc_is_missing(by_hand: httpx.AsyncClient) -> None:
     assert len(ENTRIES) == len({(one.method, one.path) for one in ENTRIES}) == 59
     for entry in ENTRIES:
         path = entry.path.replace("{", "").replace("}", "")

@@ -572,6 +572,22 @@ class SetCustomerAliasesResponse(_message.Message):
     customer: Customer
     def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ...) -> None: ...
 
+class RenameCustomerRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "name")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    name: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class RenameCustomerResponse(_message.Message):
+    __slots__ = ("customer",)
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    customer: Customer
+    def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ...) -> None: ...
+
 class SuspendCustomerRequest(_message.Message):
     __slots__ = ("request_id", "customer", "reason", "note")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]

@@ -59,6 +59,11 @@ class ContractServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetCustomerAliasesRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetCustomerAliasesResponse.FromString,
                 _registered_method=True)
+        self.RenameCustomer = channel.unary_unary(
+                '/purser.contract.v1.ContractService/RenameCustomer',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.RenameCustomerRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.RenameCustomerResponse.FromString,
+                _registered_method=True)
         self.SuspendCustomer = channel.unary_unary(
                 '/purser.contract.v1.ContractService/SuspendCustomer',
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.SuspendCustomerRequest.SerializeToString,
@@ -328,6 +333,14 @@ class ContractServiceServicer:
     def SetCustomerAliases(self, request, context):
         """Replaces the vendor's own ids of a customer, and notifies the Ledger. Idempotent by request_id.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ALIAS_TAKEN (ALREADY_EXISTS).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenameCustomer(self, request, context):
+        """Gives a customer another name. Invoices that were issued keep the old one. Idempotent by request_id.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -792,6 +805,11 @@ def add_ContractServiceServicer_to_server(servicer, server):
                     request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetCustomerAliasesRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetCustomerAliasesResponse.SerializeToString,
             ),
+            'RenameCustomer': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenameCustomer,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.RenameCustomerRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.RenameCustomerResponse.SerializeToString,
+            ),
             'SuspendCustomer': grpc.unary_unary_rpc_method_handler(
                     servicer.SuspendCustomer,
                     request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.SuspendCustomerRequest.FromString,
@@ -1141,6 +1159,33 @@ class ContractService:
             '/purser.contract.v1.ContractService/SetCustomerAliases',
             purser_dot_contract_dot_v1_dot_contract__pb2.SetCustomerAliasesRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_contract__pb2.SetCustomerAliasesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenameCustomer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/RenameCustomer',
+            purser_dot_contract_dot_v1_dot_contract__pb2.RenameCustomerRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.RenameCustomerResponse.FromString,
             options,
             channel_credentials,
             insecure,

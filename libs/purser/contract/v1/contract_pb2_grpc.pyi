@@ -48,6 +48,10 @@ class ContractServiceStub:
     """Replaces the vendor's own ids of a customer, and notifies the Ledger. Idempotent by request_id.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ALIAS_TAKEN (ALREADY_EXISTS).
     """
+    RenameCustomer: _grpc.UnaryUnaryMultiCallable[_contract_pb2.RenameCustomerRequest, _contract_pb2.RenameCustomerResponse]
+    """Gives a customer another name. Invoices that were issued keep the old one. Idempotent by request_id.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
     SuspendCustomer: _grpc.UnaryUnaryMultiCallable[_contract_pb2.SuspendCustomerRequest, _contract_pb2.SuspendCustomerResponse]
     """Makes the gate deny everything to the customer (CUSTOMER_SUSPENDED) while there is at least one reason. Idempotent by
     request_id; suspending again for a reason that holds changes nothing. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
@@ -304,6 +308,10 @@ class ContractServiceAsyncStub(ContractServiceStub):
     SetCustomerAliases: _aio.UnaryUnaryMultiCallable[_contract_pb2.SetCustomerAliasesRequest, _contract_pb2.SetCustomerAliasesResponse]  # type: ignore[assignment]
     """Replaces the vendor's own ids of a customer, and notifies the Ledger. Idempotent by request_id.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ALIAS_TAKEN (ALREADY_EXISTS).
+    """
+    RenameCustomer: _aio.UnaryUnaryMultiCallable[_contract_pb2.RenameCustomerRequest, _contract_pb2.RenameCustomerResponse]  # type: ignore[assignment]
+    """Gives a customer another name. Invoices that were issued keep the old one. Idempotent by request_id.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     SuspendCustomer: _aio.UnaryUnaryMultiCallable[_contract_pb2.SuspendCustomerRequest, _contract_pb2.SuspendCustomerResponse]  # type: ignore[assignment]
     """Makes the gate deny everything to the customer (CUSTOMER_SUSPENDED) while there is at least one reason. Idempotent by
@@ -582,6 +590,16 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_contract_pb2.SetCustomerAliasesResponse, _abc.Awaitable[_contract_pb2.SetCustomerAliasesResponse]]:
         """Replaces the vendor's own ids of a customer, and notifies the Ledger. Idempotent by request_id.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ALIAS_TAKEN (ALREADY_EXISTS).
+        """
+
+    @_abc_1.abstractmethod
+    def RenameCustomer(
+        self,
+        request: _contract_pb2.RenameCustomerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.RenameCustomerResponse, _abc.Awaitable[_contract_pb2.RenameCustomerResponse]]:
+        """Gives a customer another name. Invoices that were issued keep the old one. Idempotent by request_id.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod

@@ -27,6 +27,14 @@ class SetCustomerAliases:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenameCustomer:
+    request_id: str
+    fingerprint: bytes
+    customer: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SuspendCustomer:
     request_id: str
     fingerprint: bytes
