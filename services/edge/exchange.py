@@ -4,6 +4,7 @@
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 import structlog
@@ -141,11 +142,14 @@ async def _ask_of(front: Front, request: Request) -> Ask:
         query=request.query_params,
         content=content,
         idempotency_key=headers.get("idempotency-key", ""),
-        kept=lambda: front.kept.of(
-            caller=authorization,
-            path=request.url.path,
-            body=raw,
-            is_repeat=headers.get("x-stainless-retry-count", "0") != "0",
+        # One id for the request, also if several of its rpcs derive theirs from it.
+        kept=cache(
+            lambda: front.kept.of(
+                caller=authorization,
+                path=request.url.path,
+                body=raw,
+                is_repeat=headers.get("x-stainless-retry-count", "0") != "0",
+            )
         ),
     )
 
