@@ -54,7 +54,7 @@ ADDRESSES: Final = """() => [
 ELEMENTS: Final = "hostile-mark, [hostile], script:not([src])"
 # Pages are of one kind if their addresses differ only in ids and values.
 ID: Final = re.compile(r"[a-z]{3}_[0-9a-f]+|(?<==)[^&]+")
-PAGES_PER_KIND_MAX: Final = 2
+PAGES_PER_KIND_MAX: Final = 1
 # Neither pages nor safe to follow: downloads, and streams.
 LEFT_OUT: Final = ("/pdf", ".csv", "/events", "/leave", "/static/")
 

@@ -112,6 +112,7 @@ async def test_the_client_alone_asks_the_gate(databases: Databases, tmp_path: Pa
     assert said == f"{(400 - 12) * 1_000_000} []"
 
 
+@pytest.mark.timeout(300)  # it fetches 70 packages, which takes as long as the network and the disk take
 async def test_the_mesh_is_installed_with_everything_that_runs(tmp_path: Path) -> None:
     client = _wheel("./libs", tmp_path)
     mesh = _wheel(".", tmp_path)
