@@ -98,6 +98,17 @@ class WrongInput(Exception):
         self.text = text
 
 
+def reason_page(request: Request, error: AioRpcError, reasons: Mapping[str, str]) -> Response:
+    """Return the page for a reason that customers meet, in their words. Raises the error for any other.
+
+    reasons: texts by reason, to be translated.
+    """
+    fault = fault_of(error)
+    if fault.reason not in reasons:
+        raise error
+    return _fault_page(request, fault.status, gettext_of(request)(reasons[fault.reason]))
+
+
 async def _wrong_input(request: Request, error: WrongInput) -> Response:
     return _fault_page(request, 400, error.text)
 

@@ -12,6 +12,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from meshkit.front import calling_as
 from purser.alert.v1.alert_pb2_grpc import AlertServiceStub
 from purser.alert.v1.feed_pb2_grpc import EventFeedServiceStub
+from purser.alert.v1.self_service_pb2_grpc import SelfServiceStub as AlertSelfServiceStub
 from purser.audit.v1.audit_pb2_grpc import AuditServiceStub
 from purser.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
 from purser.contract.v1.auto_top_ups_pb2_grpc import AutoTopUpServiceStub
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     # The stubs for aio channels have separate types, which exist only in the .pyi files.
     from purser.alert.v1.alert_pb2_grpc import AlertServiceAsyncStub
     from purser.alert.v1.feed_pb2_grpc import EventFeedServiceAsyncStub
+    from purser.alert.v1.self_service_pb2_grpc import SelfServiceAsyncStub as AlertSelfServiceAsyncStub
     from purser.audit.v1.audit_pb2_grpc import AuditServiceAsyncStub
     from purser.catalog.v1.catalog_pb2_grpc import CatalogServiceAsyncStub
     from purser.contract.v1.auto_top_ups_pb2_grpc import AutoTopUpServiceAsyncStub
@@ -102,6 +104,10 @@ class Mesh:
     @cached_property
     def alert(self) -> "AlertServiceAsyncStub":
         return AlertServiceStub(self._channels["alert"])
+
+    @cached_property
+    def alert_self(self) -> "AlertSelfServiceAsyncStub":
+        return AlertSelfServiceStub(self._channels["alert"])
 
     @cached_property
     def feed(self) -> "EventFeedServiceAsyncStub":

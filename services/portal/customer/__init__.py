@@ -2,6 +2,7 @@
 """The pages of a customer, in the order of the navigation."""
 
 from services.portal.customer import (
+    alerts,
     auto_top_up,
     balance,
     caps,
@@ -13,4 +14,4 @@ from services.portal.customer import (
     usage,
 )
 
-PAGES = (balance, usage, caps, seats, plan, top_ups, auto_top_up, card, invoices)
+PAGES = (balance, usage, caps, seats, plan, top_ups, auto_top_up, card, invoices, alerts)

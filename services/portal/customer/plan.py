@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from grpc.aio import AioRpcError
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from purser.catalog.v1.catalog_pb2 import ListProductsRequest
 from purser.contract.v1.contract_pb2 import (
     BillingFrequency,
     Contract,
@@ -32,8 +30,8 @@ from purser.contract.v1.self_service_pb2 import (
     PreviewOwnPlanChangeRequest,
 )
 from purser.type.v1.money_pb2 import Money
-from services.portal.customer.names import credit_type_names
-from services.portal.faults import fault_of
+from services.portal.customer.names import credit_type_names, product_names
+from services.portal.faults import WrongInput, fault_of, reason_page
 from services.portal.i18n import N_
 from services.portal.mesh import listed
 from services.portal.rendering import gettext_of, page
@@ -155,14 +153,12 @@ async def preview(request: Request) -> Response:
         plan_offer_id=query.get("plan_offer_id", ""),
         quantities=_quantities(request, query.getlist("quantity")),
     )
-    offers = await _offers(viewer, asked.contract_id)
-    offer = next((one for one in offers if one.plan_offer_id == asked.plan_offer_id), None)
-    if offer is None:
-        return _refused(request, 404, gettext_of(request)(REASONS["PLAN_OFFER_NOT_FOUND"]))
     try:
         previewed = await viewer.mesh.contract_self.PreviewOwnPlanChange(asked)
     except AioRpcError as error:
-        return _refusal(request, error)
+        return reason_page(request, error, REASONS)
+    offers = await _offers(viewer, asked.contract_id)
+    offer = next(one for one in offers if one.plan_offer_id == asked.plan_offer_id)
     names = await _names(viewer)
     return page(
         request,
@@ -190,7 +186,7 @@ async def change(request: Request) -> Response:
             )
         )
     except AioRpcError as error:
-        return _refusal(request, error)
+        return reason_page(request, error, REASONS)
     return RedirectResponse(f"/plan?changed={changed.plan_change.plan_change_id}", status_code=303)
 
 
@@ -254,11 +250,8 @@ async def _offers(viewer: Viewer, contract_id: str) -> list[OwnPlanOffer]:
 
 
 async def _names(viewer: Viewer) -> Names:
-    products, credit_types = await asyncio.gather(
-        listed(viewer.mesh.catalog.ListProducts, ListProductsRequest(), "products", rows_max=ROWS_MAX),
-        credit_type_names(viewer),
-    )
-    return Names(products={one.product_id: one.name for one in products}, credit_types=credit_types)
+    products, credit_types = await asyncio.gather(product_names(viewer), credit_type_names(viewer))
+    return Names(products=products, credit_types=credit_types)
 
 
 async def _last_change(request: Request) -> Mapping[str, object] | None:
@@ -277,22 +270,8 @@ async def _last_change(request: Request) -> Mapping[str, object] | None:
 def _quantities(request: Request, texts: Sequence[str]) -> list[int]:
     """Return numbers of seats as they were typed. Whether they are allowed is the service's to say."""
     if not all(one.isascii() and one.isdecimal() and len(one) <= SEATS_DIGITS_MAX for one in texts):
-        raise HTTPException(
-            422, gettext_of(request)(N_("Enter the number of seats as a whole number, such as 5."))
-        )
+        raise WrongInput(gettext_of(request)(N_("Enter the number of seats as a whole number, such as 5.")))
     return [int(one) for one in texts]
-
-
-def _refusal(request: Request, error: AioRpcError) -> Response:
-    """Return the page for a reason that customers meet. Raises the error if it is none of those."""
-    fault = fault_of(error)
-    if fault.reason not in REASONS:
-        raise error
-    return _refused(request, fault.status, _words(request, fault.reason, fault.message))
-
-
-def _refused(request: Request, status: int, message: str) -> Response:
-    return page(request, "fault.html", status=status, message=message, fields={}, code=status)
 
 
 def _words(request: Request, reason: str, message: str) -> str:
