@@ -7,12 +7,15 @@ from datetime import UTC, datetime, timedelta
 from deploy.local.seatsco import (
     ASSISTANT,
     EVENT_TYPES,
+    NAMED,
     OPENING,
     PREVIEW,
     RESEARCH_EVENT,
     SUMMARY,
     Offer,
     Stubs,
+    included_credits,
+    team_plan,
 )
 from meshkit.quantity import MICROS
 from meshkit.rpc.fields import timestamp
@@ -36,8 +39,23 @@ SATURDAY = 5
 
 
 async def play_half_a_month(stubs: Stubs, offer: Offer, signed: contract.Contract) -> None:
-    """Buy the pack on 1 June, let Acme's people work until TODAY, cap one of them, and warn at 100 credits."""
+    """Buy the pack on 1 June, let Acme's people work until TODAY, cap one of them, and warn at 100 credits.
+
+    Customers are offered the plan by the month.
+    """
     await _buy(stubs, offer, signed)
+    await stubs.contract.CreatePlanOffer(
+        contract.CreatePlanOfferRequest(
+            request_id="seatsco-monthly",
+            name="Team Plan, monthly",
+            description="The same seats and credits, paid month by month.",
+            rate_card_id=offer.rate_card,
+            subscriptions=[
+                team_plan(offer, billing_frequency=contract.BILLING_FREQUENCY_MONTHLY, seats=1, **NAMED)
+            ],
+            grant_schedules=[included_credits(offer)],
+        )
+    )
     now = (await stubs.clock.GetTime(sandbox.GetTimeRequest())).now_time
     if now.ToDatetime(tzinfo=UTC) < TODAY:
         await stubs.clock.AdvanceTime(sandbox.AdvanceTimeRequest(new_time=timestamp(TODAY)), timeout=60)

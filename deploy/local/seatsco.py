@@ -263,16 +263,12 @@ async def set_prices(stubs: Stubs, offer: Offer) -> Offer:
 
 
 UNNAMED: Mapping[str, Any] = {"quantity_management": contract.QUANTITY_MANAGEMENT_QUANTITY_ONLY}
-
-
-def _named(people: Sequence[str]) -> Mapping[str, Any]:
-    """Return the terms of seats with names, whose credits remain pooled."""
-    return {
-        "quantity_management": contract.QUANTITY_MANAGEMENT_SEAT_BASED,
-        "seat_group_key": "user_id",
-        "initial_seat_ids": people,
-        "shared_pool": contract.SharedPool(access=contract.SHARED_POOL_ACCESS_EVERYONE),
-    }
+# Seats with names, whose credits remain pooled.
+NAMED: Mapping[str, Any] = {
+    "quantity_management": contract.QUANTITY_MANAGEMENT_SEAT_BASED,
+    "seat_group_key": "user_id",
+    "shared_pool": contract.SharedPool(access=contract.SHARED_POOL_ACCESS_EVERYONE),
+}
 
 
 async def sign_acme(
@@ -293,28 +289,43 @@ async def sign_acme(
             rate_card_id=offer.rate_card,
             start_time=timestamp(OPENING),
             subscriptions=[
-                contract.SubscriptionTerms(
-                    product_id=offer.team_plan,
+                team_plan(
+                    offer,
                     billing_frequency=contract.BILLING_FREQUENCY_ANNUAL,
-                    collection_schedule=contract.COLLECTION_SCHEDULE_ADVANCE,
-                    initial_quantity=4,
-                    proration=contract.SeatProration(
-                        is_prorated=True, invoicing=contract.SEAT_INVOICING_BILL_IMMEDIATELY
-                    ),
-                    **(_named(people) if people else UNNAMED),
+                    seats=4,
+                    **({**NAMED, "initial_seat_ids": people} if people else UNNAMED),
                 )
             ],
-            grant_schedules=[
-                contract.GrantScheduleTerms(
-                    product_id=offer.included,
-                    credit_type_id=offer.ai_credits,
-                    unit_amount_micros=100 * MICROS,
-                    subscription_index=0,
-                    frequency=contract.GRANT_FREQUENCY_MONTHLY,
-                    allocation=contract.ALLOCATION_POOLED,
-                    priority=1,
-                    prorates_increases=True,
-                )
-            ],
+            grant_schedules=[included_credits(offer)],
         )
+    )
+
+
+def team_plan(
+    offer: Offer, *, billing_frequency: contract.BillingFrequency, seats: int, **naming: Any
+) -> contract.SubscriptionTerms:
+    """Return the terms of the plan's seats. naming: NAMED or UNNAMED, and who has the seats."""
+    return contract.SubscriptionTerms(
+        product_id=offer.team_plan,
+        billing_frequency=billing_frequency,
+        collection_schedule=contract.COLLECTION_SCHEDULE_ADVANCE,
+        initial_quantity=seats,
+        proration=contract.SeatProration(
+            is_prorated=True, invoicing=contract.SEAT_INVOICING_BILL_IMMEDIATELY
+        ),
+        **naming,
+    )
+
+
+def included_credits(offer: Offer) -> contract.GrantScheduleTerms:
+    """Return the terms of 100 pooled AI credits per seat and month."""
+    return contract.GrantScheduleTerms(
+        product_id=offer.included,
+        credit_type_id=offer.ai_credits,
+        unit_amount_micros=100 * MICROS,
+        subscription_index=0,
+        frequency=contract.GRANT_FREQUENCY_MONTHLY,
+        allocation=contract.ALLOCATION_POOLED,
+        priority=1,
+        prorates_increases=True,
     )
