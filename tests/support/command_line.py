@@ -5,7 +5,6 @@ import asyncio
 import io
 import itertools
 import json
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import structlog
 from google.protobuf import json_format
 from google.protobuf.message_factory import GetMessageClass
 
@@ -69,8 +67,6 @@ class CommandLine:
             pause=self.pause,
             words=words,
         )
-        # Services of this process would log into the command's output.
-        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
         content = io.BytesIO()
         out, err = io.TextIOWrapper(content, encoding="utf-8", write_through=True), io.StringIO()
         with redirect_stdout(out), redirect_stderr(err), mock.patch("sys.stdin", io.StringIO(typed)):

@@ -1,17 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """One mesh with Acme for all tests of a module, which are marked `asyncio(loop_scope="module")`, and its users."""
 
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
 import pytest
 import pytest_asyncio
+import structlog
 
 from tests.support.command_line import CommandLine
 from tests.support.mesh import Acme, SwitchedMesh, acme_at, secured
 from tests.support.postgres import Databases, PostgresServer, own_database
+
+
+@pytest.fixture(autouse=True)
+def services_log_elsewhere() -> Iterator[None]:
+    """Services of this process would log into the output of a command."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
+    yield
+    structlog.reset_defaults()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
