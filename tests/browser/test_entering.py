@@ -4,7 +4,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.support.browser import axe
 from tests.support.portal import PortalMesh
@@ -33,6 +33,24 @@ async def test_the_balance_falls_while_an_ai_feature_spends(
     await portal_mesh.acme.debit(37)
 
     await expect(browser_page.get_by_text(str(available - 37)).first).to_be_visible()
+
+
+async def test_the_balance_falls_also_if_the_script_of_its_events_arrives_last(
+    browser_page: Page, link: Link, portal_mesh: PortalMesh
+) -> None:
+    async def after_htmx(route: Route) -> None:
+        await browser_page.wait_for_function("() => window.htmx")
+        await browser_page.evaluate("() => new Promise((done) => setTimeout(done))")
+        await route.continue_()
+
+    await browser_page.route("**/htmx-sse-*", after_htmx)
+    await browser_page.goto(link())
+    available = await portal_mesh.acme.available() // 1_000_000
+    await expect(browser_page.get_by_text(str(available)).first).to_be_visible()
+
+    await portal_mesh.acme.debit(11)
+
+    await expect(browser_page.get_by_text(str(available - 11)).first).to_be_visible()
 
 
 async def test_links_that_are_not_valid_are_refused(browser_page: Page, link: Link) -> None:
