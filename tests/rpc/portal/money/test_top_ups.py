@@ -178,35 +178,33 @@ async def test_while_stripe_is_away_nothing_is_lost(buyer: Buyer) -> None:
     assert state(paid.text) == "PAID"
 
 
-async def test_an_order_whose_payment_the_vendor_reports_says_so(buyer: Buyer) -> None:
+async def ordered_by_vendor(buyer: Buyer, payment_gate: contract.PaymentGate) -> str:
+    """Order a pack for the buyer. Returns the path of the order's page."""
     acme = buyer.counter.portal.acme
     ordered = await acme.stubs.contract.OrderTopUp(
         contract.OrderTopUpRequest(
             request_id=acme.request_id(),
             contract_id=buyer.signed.contract.contract_id,
             top_up_pack_id=acme.offer.pack,
-            payment_gate=contract.PAYMENT_GATE_EXTERNAL,
+            payment_gate=payment_gate,
         )
     )
+    return f"/top-ups/{ordered.top_up.top_up_id}"
 
-    shown = await buyer.get(f"/top-ups/{ordered.top_up.top_up_id}")
+
+async def test_an_order_whose_payment_the_vendor_reports_says_so(buyer: Buyer) -> None:
+    path = await ordered_by_vendor(buyer, contract.PAYMENT_GATE_EXTERNAL)
+
+    shown = await buyer.get(path)
 
     assert "The vendor tells you how to pay." in shown
     assert '/pay"' not in shown
 
 
 async def test_credits_that_were_granted_before_their_payment_say_that_it_is_due(buyer: Buyer) -> None:
-    acme = buyer.counter.portal.acme
-    ordered = await acme.stubs.contract.OrderTopUp(
-        contract.OrderTopUpRequest(
-            request_id=acme.request_id(),
-            contract_id=buyer.signed.contract.contract_id,
-            top_up_pack_id=acme.offer.pack,
-            payment_gate=contract.PAYMENT_GATE_NONE,
-        )
-    )
+    path = await ordered_by_vendor(buyer, contract.PAYMENT_GATE_NONE)
 
-    shown = await buyer.get(f"/top-ups/{ordered.top_up.top_up_id}")
+    shown = await buyer.get(path)
 
     assert "The credits can be used. The invoice is still to be paid." in shown
     assert await buyer.remaining() == GIVEN + 1_000
