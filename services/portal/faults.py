@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What went wrong, as a page that says what to do. The services' own texts are shown as they are."""
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -91,26 +91,31 @@ def away_text(error: AioRpcError) -> str:
 
 
 class WrongInput(Exception):
-    """A field of a form has no value that could be asked for. text: what to do about it, translated."""
+    """What was entered in a form cannot be done. text: why and what to do about it, translated. status: of HTTP."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, status: int = 400) -> None:
         super().__init__(text)
         self.text = text
+        self.status = status
 
 
-def reason_page(request: Request, error: AioRpcError, reasons: Mapping[str, str]) -> Response:
-    """Return the page for a reason that customers meet, in their words. Raises the error for any other.
+@contextmanager
+def in_words(request: Request, reasons: Mapping[str, str]) -> Iterator[None]:
+    """Tell a reason that customers meet in their words: the calls of the block raise WrongInput for it.
 
-    reasons: texts by reason, to be translated.
+    reasons: texts by reason, to be translated. Any other error goes on as it is.
     """
-    fault = fault_of(error)
-    if fault.reason not in reasons:
-        raise error
-    return _fault_page(request, fault.status, gettext_of(request)(reasons[fault.reason]))
+    try:
+        yield
+    except AioRpcError as error:
+        fault = fault_of(error)
+        if fault.reason not in reasons:
+            raise
+        raise WrongInput(gettext_of(request)(reasons[fault.reason]), status=fault.status) from error
 
 
 async def _wrong_input(request: Request, error: WrongInput) -> Response:
-    return _fault_page(request, 400, error.text)
+    return _fault_page(request, error.status, error.text)
 
 
 async def _rpc_failed(request: Request, error: AioRpcError) -> Response:

@@ -4,8 +4,9 @@
 import base64
 import hashlib
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
@@ -130,6 +131,11 @@ def csrf_input(session: str) -> Markup:
 async def form_of(request: Request) -> FormData:
     """Return the fields of a form. That it is a form of this session has been checked before (guard.py)."""
     return await request.form(max_files=0, max_fields=FIELDS_MAX)
+
+
+def text_of(fields: Mapping[str, Any], name: str) -> str:
+    """Return a field of a form without the space around it; empty if it is not there."""
+    return str(fields.get(name) or "").strip()
 
 
 def check_size(request: Request) -> None:

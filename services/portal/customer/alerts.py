@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from grpc.aio import AioRpcError
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -19,6 +18,8 @@ from purser.alert.v1.alert_pb2 import (
     ALERT_TYPE_INVOICE_TOTAL,
     ALERT_TYPE_LOW_BALANCE,
     ALERT_TYPE_SPEND,
+    DELIVERY_STATUS_DELIVERED,
+    DELIVERY_STATUS_FAILED,
     SPEND_WINDOW_BILLING_PERIOD,
     SPEND_WINDOW_DAY,
     SPEND_WINDOW_MONTH,
@@ -39,11 +40,11 @@ from purser.alert.v1.self_service_pb2 import (
     RemoveOwnDestinationRequest,
 )
 from services.portal.customer.names import balance_of, credit_type_names, product_names
-from services.portal.faults import WrongInput, reason_page
+from services.portal.faults import WrongInput, in_words
 from services.portal.i18n import N_
 from services.portal.mesh import listed
 from services.portal.rendering import formats_of, gettext_of, page
-from services.portal.security import form_of
+from services.portal.security import form_of, text_of
 from services.portal.session import Viewer, viewer_of
 
 NAME = N_("Alerts")
@@ -136,6 +137,8 @@ async def show(request: Request) -> Response:
         alerts=alerts,
         destinations=destinations.destinations,
         deliveries=deliveries.deliveries,
+        delivered=DELIVERY_STATUS_DELIVERED,
+        failed=DELIVERY_STATUS_FAILED,
         names={one.alert.alert_id: one.alert.name for one in alerts},
         credit_types={one: credit_types.get(one, one) for one in choices},
         products=products,
@@ -150,41 +153,39 @@ async def create(request: Request) -> Response:
     """Create an alert of the kind of its form."""
     viewer, fields = viewer_of(request), await form_of(request)
     asked = CreateOwnAlertRequest(
-        request_id=_text(fields, "request_id"),
+        request_id=text_of(fields, "request_id"),
         customer_id=viewer.customer_id,
-        name=_text(fields, "name"),
-        threshold_micros=_amount(request, _text(fields, "threshold")),
-        credit_type_id=_text(fields, "credit_type_id"),
+        name=text_of(fields, "name"),
+        threshold_micros=_amount(request, text_of(fields, "threshold")),
+        credit_type_id=text_of(fields, "credit_type_id"),
     )
-    match _text(fields, "kind"):
+    match text_of(fields, "kind"):
         case "spend":
             asked.alert_type = ALERT_TYPE_SPEND
-            asked.group_value = _text(fields, "person")
+            asked.group_value = text_of(fields, "person")
             asked.group_key = PERSON if asked.group_value else ""
-            asked.window = _window(_text(fields, "window"))
+            asked.window = _window(text_of(fields, "window"))
         case "expiring":
             asked.alert_type = ALERT_TYPE_GRANT_EXPIRING
-            asked.expires_within_days = _days(request, _text(fields, "days"))
+            asked.expires_within_days = _days(request, text_of(fields, "days"))
         case "invoice":
             asked.alert_type = ALERT_TYPE_INVOICE_TOTAL
-            asked.currency_code = _text(fields, "currency").upper()
+            asked.currency_code = text_of(fields, "currency").upper()
         case _:
             asked.alert_type = ALERT_TYPE_LOW_BALANCE
-    try:
+    with in_words(request, REASONS):
         await viewer.mesh.alert_self.CreateOwnAlert(asked)
-    except AioRpcError as error:
-        return reason_page(request, error, REASONS)
     return _done("created")
 
 
 async def archive(request: Request) -> Response:
     """Remove one of the customer's own alerts."""
     viewer, fields = viewer_of(request), await form_of(request)
-    asked = ArchiveOwnAlertRequest(request_id=_text(fields, "request_id"), alert_id=_text(fields, "alert_id"))
-    try:
+    asked = ArchiveOwnAlertRequest(
+        request_id=text_of(fields, "request_id"), alert_id=text_of(fields, "alert_id")
+    )
+    with in_words(request, REASONS):
         await viewer.mesh.alert_self.ArchiveOwnAlert(asked)
-    except AioRpcError as error:
-        return reason_page(request, error, REASONS)
     return _done("archived")
 
 
@@ -193,15 +194,13 @@ async def add(request: Request) -> Response:
     viewer, fields = viewer_of(request), await form_of(request)
     chosen = [one for topic in fields.getlist("topic") if topic in TOPICS for one in TOPICS[str(topic)][1]]
     asked = CreateOwnDestinationRequest(
-        request_id=_text(fields, "request_id"),
+        request_id=text_of(fields, "request_id"),
         customer_id=viewer.customer_id,
-        address=_text(fields, "address"),
+        address=text_of(fields, "address"),
         event_types=[*ALERT_EVENTS, *chosen],
     )
-    try:
+    with in_words(request, REASONS):
         await viewer.mesh.alert_self.CreateOwnDestination(asked)
-    except AioRpcError as error:
-        return reason_page(request, error, REASONS)
     return _done("added")
 
 
@@ -209,14 +208,12 @@ async def confirm(request: Request) -> Response:
     """Confirm an address with its code."""
     viewer, fields = viewer_of(request), await form_of(request)
     asked = ConfirmOwnDestinationRequest(
-        request_id=_text(fields, "request_id"),
-        destination_id=_text(fields, "destination_id"),
-        code=_text(fields, "code").replace(" ", ""),
+        request_id=text_of(fields, "request_id"),
+        destination_id=text_of(fields, "destination_id"),
+        code=text_of(fields, "code").replace(" ", ""),
     )
-    try:
+    with in_words(request, REASONS):
         await viewer.mesh.alert_self.ConfirmOwnDestination(asked)
-    except AioRpcError as error:
-        return reason_page(request, error, REASONS)
     return _done("confirmed")
 
 
@@ -224,12 +221,10 @@ async def remove(request: Request) -> Response:
     """Remove an address."""
     viewer, fields = viewer_of(request), await form_of(request)
     asked = RemoveOwnDestinationRequest(
-        request_id=_text(fields, "request_id"), destination_id=_text(fields, "destination_id")
+        request_id=text_of(fields, "request_id"), destination_id=text_of(fields, "destination_id")
     )
-    try:
+    with in_words(request, REASONS):
         await viewer.mesh.alert_self.RemoveOwnDestination(asked)
-    except AioRpcError as error:
-        return reason_page(request, error, REASONS)
     return _done("removed")
 
 
@@ -268,10 +263,6 @@ def _days(request: Request, text: str) -> int:
 def _window(text: str) -> Any:
     known = {str(int(one)): one for one in WINDOWS}
     return known.get(text, SPEND_WINDOW_BILLING_PERIOD)
-
-
-def _text(fields: Mapping[str, Any], name: str) -> str:
-    return str(fields.get(name) or "").strip()
 
 
 def _done(what: str) -> Response:

@@ -35,7 +35,7 @@ from services.portal.faults import WrongInput
 from services.portal.i18n import N_
 from services.portal.mesh import listed
 from services.portal.rendering import formats_of, gettext_of, page
-from services.portal.security import form_of
+from services.portal.security import form_of, text_of
 from services.portal.session import Viewer, viewer_of
 
 NAME = N_("Caps")
@@ -92,22 +92,22 @@ async def set_cap(request: Request) -> Response:
     """Set a new cap, or another limit of one that there is."""
     viewer, fields = viewer_of(request), await form_of(request)
     asked = SetOwnSpendCapRequest(
-        request_id=_text(fields, "request_id"),
+        request_id=text_of(fields, "request_id"),
         customer=viewer.customer_id,
-        credit_type_id=_text(fields, "credit_type_id"),
-        limit_micros=_limit(request, _text(fields, "limit")),
+        credit_type_id=text_of(fields, "credit_type_id"),
+        limit_micros=_limit(request, text_of(fields, "limit")),
         window=_window(fields),
         window_hours=_hours(request, fields),
     )
-    match _text(fields, "who"):
+    match text_of(fields, "who"):
         case "everyone":
             asked.scope = CAP_SCOPE_CUSTOMER
         case "product":
-            asked.scope, asked.product_id = CAP_SCOPE_PRODUCT, _text(fields, "product_id")
+            asked.scope, asked.product_id = CAP_SCOPE_PRODUCT, text_of(fields, "product_id")
         case "group":
-            asked.scope, asked.cap_group_id = CAP_SCOPE_GROUP, _text(fields, "cap_group_id")
+            asked.scope, asked.cap_group_id = CAP_SCOPE_GROUP, text_of(fields, "cap_group_id")
         case who:
-            asked.scope, asked.group_key = CAP_SCOPE_GROUP_VALUE, _text(fields, "group_key") or PERSON
+            asked.scope, asked.group_key = CAP_SCOPE_GROUP_VALUE, text_of(fields, "group_key") or PERSON
             asked.group_value = _person(request, fields) if who == "person" else ""
     await viewer.mesh.ledger_self.SetOwnSpendCap(asked)
     return RedirectResponse("/caps?done=set", status_code=303)
@@ -118,9 +118,9 @@ async def remove(request: Request) -> Response:
     viewer, fields = viewer_of(request), await form_of(request)
     await viewer.mesh.ledger_self.RemoveOwnSpendCap(
         RemoveOwnSpendCapRequest(
-            request_id=_text(fields, "request_id"),
+            request_id=text_of(fields, "request_id"),
             customer=viewer.customer_id,
-            spend_cap_id=_text(fields, "spend_cap_id"),
+            spend_cap_id=text_of(fields, "spend_cap_id"),
         )
     )
     return RedirectResponse("/caps?done=removed", status_code=303)
@@ -199,13 +199,9 @@ async def _spenders(viewer: Viewer, credit_type_id: str, group_key: str) -> Sequ
     return answer.spenders
 
 
-def _text(fields: Mapping[str, Any], name: str) -> str:
-    return str(fields.get(name) or "").strip()
-
-
 def _window(fields: Mapping[str, Any]) -> Any:
     """Return the window that was chosen; a usage period unless it is one of WINDOWS."""
-    text = _text(fields, "window")
+    text = text_of(fields, "window")
     return next((one for one in WINDOWS if str(int(one)) == text), CAP_WINDOW_BILLING_PERIOD)
 
 
@@ -220,16 +216,16 @@ def _limit(request: Request, text: str) -> int:
 
 
 def _hours(request: Request, fields: Mapping[str, Any]) -> int:
-    if _text(fields, "window") != str(int(CAP_WINDOW_ROLLING)):
+    if text_of(fields, "window") != str(int(CAP_WINDOW_ROLLING)):
         return 0
-    text = _text(fields, "hours")
+    text = text_of(fields, "hours")
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 168):
         raise WrongInput(gettext_of(request)(N_("The hours must be a whole number from 1 to 168.")))
     return int(text)
 
 
 def _person(request: Request, fields: Mapping[str, Any]) -> str:
-    person = _text(fields, "group_value")
+    person = text_of(fields, "group_value")
     if not person:
         raise WrongInput(gettext_of(request)(N_("Enter whom the cap limits.")))
     return person

@@ -31,11 +31,11 @@ from purser.contract.v1.self_service_pb2 import (
 )
 from purser.type.v1.money_pb2 import Money
 from services.portal.customer.names import credit_type_names, product_names
-from services.portal.faults import WrongInput, fault_of, reason_page
+from services.portal.faults import WrongInput, fault_of, in_words
 from services.portal.i18n import N_
 from services.portal.mesh import listed
 from services.portal.rendering import gettext_of, page
-from services.portal.security import form_of
+from services.portal.security import form_of, text_of
 from services.portal.session import Viewer, viewer_of
 
 NAME = N_("Plan")
@@ -153,10 +153,8 @@ async def preview(request: Request) -> Response:
         plan_offer_id=query.get("plan_offer_id", ""),
         quantities=_quantities(request, query.getlist("quantity")),
     )
-    try:
+    with in_words(request, REASONS):
         previewed = await viewer.mesh.contract_self.PreviewOwnPlanChange(asked)
-    except AioRpcError as error:
-        return reason_page(request, error, REASONS)
     offers = await _offers(viewer, asked.contract_id)
     offer = next(one for one in offers if one.plan_offer_id == asked.plan_offer_id)
     names = await _names(viewer)
@@ -176,17 +174,15 @@ async def preview(request: Request) -> Response:
 async def change(request: Request) -> Response:
     """Change the plan."""
     viewer, form = viewer_of(request), await form_of(request)
-    try:
+    with in_words(request, REASONS):
         changed = await viewer.mesh.contract_self.ChangeOwnPlan(
             ChangeOwnPlanRequest(
-                request_id=str(form.get("request_id", "")),
-                contract_id=str(form.get("contract_id", "")),
-                plan_offer_id=str(form.get("plan_offer_id", "")),
+                request_id=text_of(form, "request_id"),
+                contract_id=text_of(form, "contract_id"),
+                plan_offer_id=text_of(form, "plan_offer_id"),
                 quantities=_quantities(request, [str(one) for one in form.getlist("quantity")]),
             )
         )
-    except AioRpcError as error:
-        return reason_page(request, error, REASONS)
     return RedirectResponse(f"/plan?changed={changed.plan_change.plan_change_id}", status_code=303)
 
 

@@ -34,7 +34,7 @@ from services.portal.formats import instant
 from services.portal.i18n import N_
 from services.portal.mesh import listed
 from services.portal.rendering import gettext_of, page
-from services.portal.security import form_of
+from services.portal.security import form_of, text_of
 from services.portal.session import Viewer, viewer_of
 
 NAME = N_("Seats")
@@ -117,7 +117,7 @@ async def change(request: Request) -> Response:
     """Carry out a change: of the number, of who has a seat, or of both."""
     viewer, fields = viewer_of(request), await form_of(request)
     asked = _asked(request, fields)
-    asked.request_id = str(fields.get("request_id") or "")
+    asked.request_id = text_of(fields, "request_id")
     await viewer.mesh.contract_self.AdjustSeats(asked)
     done = "changed"
     if not asked.quantity_delta:
@@ -130,10 +130,10 @@ def _asked(request: Request, fields: Mapping[str, Any]) -> AdjustSeatsRequest:
     count = str(fields.get("count") or "0").strip()
     if not (count.isascii() and count.isdecimal() and len(count) < 10):
         raise WrongInput(gettext_of(request)(N_("The number of seats must be a whole number, such as 2.")))
-    sign = -1 if fields.get("direction") == "remove" else 1
+    sign = -1 if text_of(fields, "direction") == "remove" else 1
     asked = AdjustSeatsRequest(
-        contract_id=str(fields.get("contract_id") or ""),
-        subscription_id=str(fields.get("subscription_id") or ""),
+        contract_id=text_of(fields, "contract_id"),
+        subscription_id=text_of(fields, "subscription_id"),
         quantity_delta=sign * int(count),
         assign_seat_ids=_lines(fields.get("assign")),
         unassign_seat_ids=_lines(fields.get("unassign")),
