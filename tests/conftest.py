@@ -4,6 +4,7 @@ import signal
 import pytest
 from hypothesis import settings
 
+from meshkit.db import SESSION_SETTINGS
 from tests.support.postgres import databases, postgres_server
 from tests.support.workers import Controller
 
@@ -12,6 +13,18 @@ __all__ = ["databases", "postgres_server"]
 # An example may take long because the machine does other work; a test that hangs has a timeout of its own.
 settings.register_profile("purser", deadline=None)
 settings.load_profile("purser")
+
+# A busy machine may stand still for longer than the 3 s and 5 s that services in production wait for a lock or a
+# statement. The services of a test wait longer, unless it is marked with a limit; processes of a mesh as in production.
+SESSION_SETTINGS.update(lock_timeout="60000", statement_timeout="60000")
+
+
+@pytest.fixture(autouse=True)
+def limits_of_waits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the session settings that a test is marked with: `pytest.mark.session_settings(lock_timeout="200")`."""
+    if marker := request.node.get_closest_marker("session_settings"):
+        for name, value in marker.kwargs.items():
+            monkeypatch.setitem(SESSION_SETTINGS, name, value)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -161,6 +161,7 @@ async def test_two_connections_are_enough_and_one_is_not(databases: Databases) -
         LedgerSettings(insecure=True, database_url=databases.url("ledger"), database_connections=1)
 
 
+@pytest.mark.session_settings(lock_timeout="200")
 async def test_a_lock_that_is_kept_too_long_is_aborted_and_may_be_asked_again(
     ledger: RunningLedger, sql: Sql
 ) -> None:

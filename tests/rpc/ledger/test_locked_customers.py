@@ -205,6 +205,7 @@ async def test_a_customer_of_whom_too_many_wait_is_refused_and_others_are_not(
     await asyncio.gather(*first, *waiting)
 
 
+@pytest.mark.session_settings(lock_timeout="200")
 async def test_after_a_lock_that_was_kept_too_long_the_customer_is_decided_as_before(
     ledger: RunningLedger, sql: Sql
 ) -> None:

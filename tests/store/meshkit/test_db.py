@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from meshkit.db import open_engine, run_migrations
+from meshkit.db import LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS, open_engine, run_migrations
 from meshkit.errors import MeshError
 from meshkit.faults import fault_of
 from tests.support.postgres import Databases
@@ -51,6 +51,7 @@ async def fault_in(engine: AsyncEngine, *statements: str) -> MeshError | None:
     return None
 
 
+@pytest.mark.session_settings(lock_timeout=str(LOCK_TIMEOUT_MS), statement_timeout=str(STATEMENT_TIMEOUT_MS))
 async def test_every_wait_on_the_database_has_a_timeout(engine: AsyncEngine) -> None:
     assert await scalar(engine, "SHOW statement_timeout") == "5s"
     assert await scalar(engine, "SHOW lock_timeout") == "3s"
