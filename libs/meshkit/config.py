@@ -104,6 +104,11 @@ class MeshSettings(DatabaseSettings):
     sandbox_start_time: AwareDatetime = Field(
         datetime.fromisoformat("2025-06-01T00:00:00Z"), description="the first sandbox time, RFC 3339"
     )
+    health_listen: str = Field(
+        "",
+        pattern=r"^(.+:\d+)?$",
+        description="host:port for grpc.health.v1 alone, in plaintext, for probes; empty: not served",
+    )
     metrics_listen: str = Field(
         "", pattern=r"^(.+:\d+)?$", description="host:port for /metrics over HTTP; empty: not served"
     )

@@ -1,22 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Serves an ASGI application over plain HTTP, as one part of a process."""
+"""Serves an ASGI application over plain HTTP, with the paths of probes, as one part of a process."""
 
 import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import Final
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from meshkit.errors import PortTaken
 
 STOP_SECONDS_MAX = 5
 IDLE_SECONDS_DEFAULT = 5
+LIVENESS_PATH: Final = "/healthz"
+READINESS_PATH: Final = "/readyz"
 
 
 class HttpServer:
     """Serves `app` at host:port in the running event loop. name: what cannot listen, for PortTaken.
+
+    GET /healthz is answered with 200 as long as it serves, GET /readyz with 503 once it drains.
 
     idle_seconds: after so long a connection without requests is closed; a client that reuses it just then fails.
     port: where it listens, once it is started.
@@ -26,7 +32,7 @@ class HttpServer:
         self, name: str, app: ASGIApp, address: str, *, idle_seconds: int = IDLE_SECONDS_DEFAULT
     ) -> None:
         self._name = name
-        self._app = app
+        self._app = _Probes(app)
         self._address = address
         self._idle_seconds = idle_seconds
         self._server: _Server | None = None
@@ -50,8 +56,13 @@ class HttpServer:
         self._server = _Server(config)
         self._serving = asyncio.create_task(self._serve(self._server, listener))
 
+    def drain(self) -> None:
+        """Report from now on that callers should be sent elsewhere; requests are still accepted."""
+        self._app.is_ready = False
+
     async def stop(self) -> None:
-        """Accept no more requests, and finish those being served (≤ 5 s)."""
+        """Drain, accept no more requests, and finish those being served (≤ 5 s)."""
+        self.drain()
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
             await asyncio.wait([self._serving])
@@ -71,6 +82,23 @@ class HttpServer:
             listener.close()
             raise PortTaken(name=self._name, address=self._address) from error
         return listener
+
+
+class _Probes:
+    """Answers probes itself, and passes everything else to the application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.is_ready = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path")
+        if path not in (LIVENESS_PATH, READINESS_PATH):
+            await self._app(scope, receive, send)
+        elif path == LIVENESS_PATH or self.is_ready:
+            await PlainTextResponse("ok\n")(scope, receive, send)
+        else:
+            await PlainTextResponse("draining\n", status_code=503)(scope, receive, send)
 
 
 class _Server(uvicorn.Server):

@@ -22,6 +22,7 @@ from meshkit.periodic import PeriodicTask
 from meshkit.recording import CallRecorder, Recorder
 from meshkit.rpc.calls import AccessControl
 from meshkit.rpc.client import RenewedChannel, open_channel
+from meshkit.rpc.health import ServerHealth, open_health_port
 from meshkit.rpc.server import Listener, RpcService, start_server
 from meshkit.rpc.tls import CertificateFiles, channel_credentials, server_credentials, server_name
 
@@ -248,6 +249,13 @@ class ServiceBuilder:
                 await run_due(at)
             await relay.deliver_all_now()
 
+        answers = ServerHealth()
+        if self.settings.health_listen:
+            probed = await open_health_port(
+                self.name, self.settings.health_listen, answers, reuse_port=shares_port
+            )
+            # Stops after the server, so that it says until the end that the process drains.
+            self.stack.push_async_callback(probed.stop, 0)
         services = (*services, self.audit.service(self.engine))
         if self.settings.sandbox:
             services = (*services, self._clock_service(run_due_and_deliver))
@@ -259,9 +267,10 @@ class ServiceBuilder:
             recorder=self.audit.refusals(self.engine),
             offers_reflection=self.settings.reflection or self.settings.insecure,
             reuse_port=shares_port,
+            answers=answers,
         )
         self.stack.push_async_callback(server.stop)
-        await self.watch.report_to(server.set_serving)
+        await self.watch.report_to(answers.set_serving)
         if self.identity is not None:
             self.start_periodic(PeriodicTask("certificate", self._renew_channels, CERTIFICATE_SECONDS))
         return App(

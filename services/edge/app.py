@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from access import open_tokens
@@ -50,13 +50,7 @@ async def open_edge(settings: EdgeSettings, *, wall: Clock) -> AsyncIterator[int
 def application(front: Front) -> Starlette:
     """Return the ASGI application that serves all routes."""
     routes = [Route(entry.path, endpoint_of(entry, front), methods=[entry.method]) for entry in ENTRIES]
-    return Starlette(
-        routes=[*routes, Route("/healthz", _alive)], exception_handlers={404: _no_route, 405: _no_method}
-    )
-
-
-async def _alive(_: Request) -> Response:
-    return PlainTextResponse("ok")
+    return Starlette(routes=routes, exception_handlers={404: _no_route, 405: _no_method})
 
 
 async def _no_route(request: Request, _: Exception) -> Response:

@@ -8,11 +8,11 @@ from typing import cast
 
 import grpc.aio
 from grpc_health.v1 import health, health_pb2_grpc
-from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from meshkit.errors import PortTaken
 from meshkit.recording import CallRecorder
 from meshkit.rpc.calls import AccessControl, CallWrapper, Handler
+from meshkit.rpc.health import ServerHealth
 from meshkit.rpc.intake import MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX, Intake
 from meshkit.rpc.reflection import add_reflection
 
@@ -70,25 +70,17 @@ class RunningServer:
         server: grpc.aio.Server,
         *,
         ports: Sequence[int],
-        checks: health.aio.HealthServicer,
-        names: Sequence[str],
+        answers: ServerHealth,
         intake: Intake,
     ) -> None:
         self._server = server
         self.intake = intake
-        self._names = tuple(names)
         self.ports = tuple(ports)
-        self.health = checks
-
-    async def set_serving(self, is_serving: bool) -> None:
-        """Report SERVING or NOT_SERVING, for the server and each of its services; ignored once it stops."""
-        status = HealthCheckResponse.SERVING if is_serving else HealthCheckResponse.NOT_SERVING
-        for name in ("", *self._names):
-            await self.health.set(name, status)
+        self.health = answers
 
     async def stop(self, grace_seconds: float = STOP_GRACE_SECONDS) -> None:
-        """Report NOT_SERVING, accept no new calls, and let running calls finish for `grace_seconds`."""
-        await self.health.enter_graceful_shutdown()
+        """Report that it drains, accept no new calls, and let running calls finish for `grace_seconds`."""
+        await self.health.drain()
         await self._server.stop(grace_seconds)
 
 
@@ -102,12 +94,13 @@ async def start_server(
     offers_reflection: bool = True,
     reuse_port: bool = False,
     intake: Intake | None = None,
+    answers: ServerHealth | None = None,
 ) -> RunningServer:
     """Start a server for `services`, with health, which everyone may ask, and reflection if it `offers_reflection`.
 
     name: the service that defines the reasons of its faults, such as "ledger". access: who may call which rpc.
     recorder: records refused calls; None: nothing does. reuse_port: several processes share the ports. intake: bounds
-    its calls. Raises PortTaken, and what `access` raises about an rpc without a policy.
+    its calls. answers: what health says. Raises PortTaken, and what `access` raises about an rpc without a policy.
     """
     for listener in listeners:
         _probe(name, listener.address, reuse_port=reuse_port)
@@ -119,18 +112,17 @@ async def start_server(
     for service in services:
         service.register(registry)
     names = [service.name for service in services]
-    checks = health.aio.HealthServicer()
+    answers = answers or ServerHealth()
     health_pb2_grpc.add_HealthServicer_to_server(
-        checks, cast(grpc.aio.Server, _RegisteredMethods(server, wrapper))
+        answers.servicer, cast(grpc.aio.Server, _RegisteredMethods(server, wrapper))
     )
     if offers_reflection:
         add_reflection(cast(grpc.aio.Server, _OpenMethods(methods)), (*names, health.SERVICE_NAME))
     server.add_generic_rpc_handlers((methods,))
     ports = [_listen(server, name, listener) for listener in listeners]
     await server.start()
-    running = RunningServer(server, ports=ports, checks=checks, names=names, intake=intake)
-    await running.set_serving(True)
-    return running
+    await answers.begin(names)
+    return RunningServer(server, ports=ports, answers=answers, intake=intake)
 
 
 def _listen(server: grpc.aio.Server, name: str, listener: Listener) -> int:

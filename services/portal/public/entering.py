@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from services.portal.rendering import gettext_of, page, portal_of
@@ -41,11 +41,6 @@ async def leave(request: Request) -> Response:
     return response
 
 
-async def health(request: Request) -> Response:
-    """Say that the process serves."""
-    return PlainTextResponse("ok\n")
-
-
 async def _sign_in(request: Request, token: str) -> Response:
     sessions = portal_of(request).sessions
     try:
@@ -61,5 +56,4 @@ ROUTES: Sequence[Route] = (
     Route("/enter", enter),
     Route("/enter", paste, methods=["POST"]),
     Route("/leave", leave, methods=["POST"]),
-    Route("/healthz", health),
 )

@@ -35,6 +35,19 @@ async def test_it_serves_until_it_is_stopped_and_frees_its_port() -> None:
             await http.get(f"http://{HOST}:{port}/")
 
 
+async def test_a_draining_server_is_alive_but_not_ready_and_still_serves() -> None:
+    server = a_server(free_port())
+    await server.start()
+    async with httpx.AsyncClient(trust_env=False, base_url=f"http://{HOST}:{server.port}") as http:
+        before = [(await http.get(path)).status_code for path in ("/healthz", "/readyz")]
+        server.drain()
+        after = [(await http.get(path)).status_code for path in ("/healthz", "/readyz")]
+
+        assert (before, after) == ([200, 200], [200, 503])
+        assert (await http.get("/")).text == "hello"
+    await server.stop()
+
+
 async def test_a_port_that_is_taken_or_impossible_is_a_fault_that_names_it() -> None:
     port = free_port()
     first = a_server(port)
