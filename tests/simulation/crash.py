@@ -22,12 +22,13 @@ from meshkit.rpc.client import open_channel
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from tests.simulation.crash_book import Book
-from tests.simulation.crash_cluster import PATIENCE_SECONDS, TARGETS, Cluster
+from tests.simulation.crash_cluster import TARGETS, Cluster
 from tests.simulation.crash_recount import recount
 from tests.simulation.crash_report import Outcome, table_of, verdict
 from tests.simulation.crash_setup import set_up
 from tests.simulation.crash_writers import Writer, until_back
 from tests.simulation.fault_proxy import FaultProxy
+from tests.simulation.own_postgres import PATIENCE_SECONDS
 from tests.support.ledger_process import ProcessEnded
 
 WRITERS = 8

@@ -2,9 +2,10 @@
 """The book of a crash test: every request with its final answer, and the judgement whether a refusal is right."""
 
 import asyncio
+import time
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
@@ -63,6 +64,8 @@ class Book:
     answers: by customer and request_id; the answer to a refused request is the refusal's reason, a str.
     retries: attempts without an answer, by status. unknown: requests with such an attempt. too_late: requests refused
     because time had passed, by kind. replayed: answered requests that were sent again. wrong: findings so far.
+    clock_ahead: how far a Ledger's clock may be ahead of the writers'. answer_times: when each answer arrived, by
+    time.monotonic().
     """
 
     answers: dict[Name, tuple[Request, Answer]] = field(default_factory=dict)
@@ -71,6 +74,8 @@ class Book:
     too_late: Counter[str] = field(default_factory=Counter)
     replayed: int = 0
     wrong: list[str] = field(default_factory=list)
+    clock_ahead: timedelta = timedelta(0)
+    answer_times: list[float] = field(default_factory=list)
     written: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def until_more(self, count: int) -> None:
@@ -83,6 +88,7 @@ class Book:
     def write(self, request: Request, answer: Answer) -> None:
         """Record an answer; the answer to a request that was answered before must be the same."""
         name = name_of(request)
+        self.answer_times.append(time.monotonic())
         earlier = self.answers.get(name)
         if earlier is None:
             self.answers[name] = (request, answer)

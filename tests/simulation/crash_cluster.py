@@ -5,23 +5,15 @@ import asyncio
 import random
 import secrets
 import socket
-import time
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from deploy.local import database
-from deploy.local.fault import Fault
-from deploy.local.postgres import EmbeddedPostgres
 from meshkit.db import migrate, role_of
+from tests.simulation.own_postgres import PATIENCE_SECONDS, OwnPostgres
 from tests.support.ledger_process import LedgerProcess
 
 WORKERS = 2
-# The longest that any single wait of a run may last; a run that exceeds it stops and says so. It is long, because it is
-# no goal for the Ledger: a process with a low priority on a busy machine may need minutes to start.
-PATIENCE_SECONDS = 900.0
-RETRY_SECONDS = 0.5
 # What is killed, with relative frequencies: a worker, which its parent restarts; a replica; PostgreSQL's postmaster;
 # the parent of the workers; a replica and PostgreSQL at the same time.
 TARGETS = {"worker": 3, "replica": 3, "postmaster": 3, "parent": 1, "replica and postmaster": 1}
@@ -40,14 +32,12 @@ class Cluster:
         self.alone: LedgerProcess
         self._folder = folder
         self._stack = AsyncExitStack()
-        # The kernel stops PostgreSQL when the thread that started it ends; this thread lives as long as the cluster.
-        self._thread = ThreadPoolExecutor(1)
-        self._postgres = EmbeddedPostgres(folder / "postgres", port=self._reserve_port())
+        self._postgres = OwnPostgres(folder / "postgres", port=self._reserve_port())
 
     async def start(self) -> None:
         """Start everything. Call `stop` afterwards, also when this raises."""
-        self._stack.push_async_callback(self._stop_postgres)
-        await self._start_postgres()
+        self._stack.push_async_callback(self._postgres.stop)
+        await self._postgres.start()
         name = f"purser_crash_{secrets.token_hex(4)}"
         urls = await database.prepare(
             self._postgres.admin_url, state_folder=self._folder, database=name, role_prefix=name
@@ -65,7 +55,6 @@ class Cluster:
     async def stop(self) -> None:
         """Stop what runs, and free the ports."""
         await self._stack.aclose()
-        self._thread.shutdown()
 
     async def kill(self, target: str, dice: random.Random) -> None:
         """SIGKILL a target, and return when as many Ledger processes serve as before."""
@@ -82,11 +71,11 @@ class Cluster:
                 await _restart(self.together)
             case "postmaster":
                 self._postgres.kill()
-                await self._start_postgres()
+                await self._postgres.start()
             case "replica and postmaster":
                 self.alone.kill()
                 self._postgres.kill()
-                await asyncio.gather(self._start_postgres(), self.alone.ended())
+                await asyncio.gather(self._postgres.start(), self.alone.ended())
                 await _restart(self.alone)
             case _:
                 raise ValueError(target)
@@ -128,16 +117,6 @@ class Cluster:
         port: int = reserved.getsockname()[1]
         return port
 
-    async def _start_postgres(self) -> None:
-        """Start PostgreSQL; a start that fails, as while a killed server's children end, is repeated for a while."""
-        await retry_start(lambda: self._in_thread(self._postgres.start))
-
-    async def _stop_postgres(self) -> None:
-        await self._in_thread(self._postgres.stop)
-
-    async def _in_thread(self, call: Callable[[], None]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, call)
-
 
 def reserve_port() -> socket.socket:
     """Return a socket that keeps a free port of 127.0.0.1 for this run until it is closed.
@@ -154,20 +133,6 @@ def reserve_port() -> socket.socket:
         reserved.close()
         raise
     return reserved
-
-
-async def retry_start(
-    start: Callable[[], Awaitable[None]], *, patience_seconds: float = PATIENCE_SECONDS
-) -> None:
-    """Call `start` until it succeeds. Raises its last Fault when that is later than the patience allows."""
-    deadline = time.monotonic() + patience_seconds
-    while True:
-        try:
-            return await start()
-        except Fault:
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(RETRY_SECONDS)
 
 
 async def _restart(process: LedgerProcess) -> None:

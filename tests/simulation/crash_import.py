@@ -28,9 +28,10 @@ from meshkit.rpc.client import open_channel
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from tests.simulation.crash_book import Book
-from tests.simulation.crash_cluster import PATIENCE_SECONDS, Cluster
+from tests.simulation.crash_cluster import Cluster
 from tests.simulation.crash_import_recount import Lines, differences, write_file
 from tests.simulation.crash_setup import set_up
+from tests.simulation.own_postgres import PATIENCE_SECONDS
 from tests.support.usage_import import Finished, ImportCommand, importing
 
 IMPORTER, LEDGER, POSTGRES = "importer", "Ledger", "PostgreSQL"

@@ -2,7 +2,7 @@
 """Compares what is stored with the book of answers: each acknowledged effect once, to the micro, and nothing else."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import asyncpg
@@ -18,13 +18,20 @@ SPENDING = ("CAPTURE", "SHORTFALL", "CORRECTION")
 TABLES = ("pools", "grants", "holds", "entries", "requests", "watches", "watch_states", "usage_events")
 
 
-async def recount(url: str, book: Book) -> list[str]:
-    """Read what is stored, and return one line for each difference. Only the sweepers may be writing meanwhile."""
+async def recount(url: str, book: Book, customers: Collection[str] | None = None) -> list[str]:
+    """Read what is stored, and return one line for each difference. Only the sweepers may be writing meanwhile.
+
+    customers: the only ones whose rows the book is about; None: all.
+    """
     connection = await asyncpg.connect(url)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             stored = {
-                table: [dict(row) for row in await connection.fetch(f"SELECT * FROM ledger.{table}")]
+                table: [
+                    dict(row)
+                    for row in await connection.fetch(f"SELECT * FROM ledger.{table}")
+                    if customers is None or row["customer_id"] in customers
+                ]
                 for table in TABLES
             }
     finally:

@@ -11,9 +11,9 @@ from rich.table import Table
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
 from tests.simulation.crash_book import Book
-from tests.simulation.crash_cluster import PATIENCE_SECONDS
 from tests.simulation.crash_recount import spent
 from tests.simulation.fault_proxy import FaultProxy
+from tests.simulation.own_postgres import PATIENCE_SECONDS
 
 FINDINGS_SHOWN = 50
 

@@ -2,6 +2,8 @@
 """The requests of the crash test's writers, drawn at random: only such as the Ledger must accept."""
 
 import random
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
@@ -17,13 +19,26 @@ CUSTOMERS = (HOT, HOT, HOT, HOT, "cus_a", "cus_b", "cus_c", POOR)
 USERS = 20
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wares:
+    """What is asked for, and by whom. customers: the more often named, the more often asked for; poor: the one among
+    them who gets small top-ups that do not expire."""
+
+    customers: Sequence[str] = CUSTOMERS
+    poor: str = POOR
+    product: str = PRODUCT
+    credit_type: str = CREDIT_TYPE
+    event_type: str = EVENT_TYPE
+
+
 class Requests:
     """Makes requests, each with an id of its own. name: prefix of the ids."""
 
-    def __init__(self, name: str, dice: random.Random, clock: Clock) -> None:
+    def __init__(self, name: str, dice: random.Random, clock: Clock, wares: Wares) -> None:
         self._name = name
         self._dice = dice
         self._clock = clock
+        self._wares = wares
         self._number = 0
 
     def request_id(self) -> str:
@@ -33,8 +48,8 @@ class Requests:
     def debit(self, customer: str = "") -> pb.DebitRequest:
         return pb.DebitRequest(
             request_id=self.request_id(),
-            customer=customer or self._dice.choice(CUSTOMERS),
-            product_id=PRODUCT,
+            customer=customer or self._dice.choice(self._wares.customers),
+            product_id=self._wares.product,
             credits_micros=self._dice.randint(1, 5_000_000),
             group_values={"user_id": f"user-{self._dice.randrange(USERS)}"},
         )
@@ -43,8 +58,8 @@ class Requests:
         used_time = self._clock.now() - timedelta(seconds=self._dice.uniform(0, 60))
         return upb.UsageEvent(
             transaction_id=self.request_id(),
-            customer=customer or self._dice.choice(CUSTOMERS),
-            event_type=EVENT_TYPE,
+            customer=customer or self._dice.choice(self._wares.customers),
+            event_type=self._wares.event_type,
             hold_id=hold_id,
             timestamp=timestamp(used_time),
             properties={
@@ -56,8 +71,8 @@ class Requests:
     def authorize(self) -> pb.AuthorizeRequest:
         return pb.AuthorizeRequest(
             request_id=self.request_id(),
-            customer=self._dice.choice(CUSTOMERS),
-            product_id=PRODUCT,
+            customer=self._dice.choice(self._wares.customers),
+            product_id=self._wares.product,
             credits_micros=self._dice.randint(1, 5_000_000),
             group_values={"user_id": f"user-{self._dice.randrange(USERS)}"},
             hold_ttl=Duration(seconds=self._dice.choice((1, 2, 30))),

@@ -26,7 +26,7 @@ from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
 from purser.ledger.v1.usage_pb2_grpc import UsageServiceStub
 from tests.simulation.crash_book import Answer, Book, Refusal, Request, is_too_late, name_of
-from tests.simulation.crash_requests import CREDIT_TYPE, CUSTOMERS, HOT, POOR, Requests
+from tests.simulation.crash_requests import HOT, Requests, Wares
 
 # An attempt's deadline; each attempt of a request that misses it doubles it, up to the longest.
 ATTEMPT_SECONDS = 3.0
@@ -34,6 +34,14 @@ PROBE_SECONDS = 1.0
 ATTEMPT_SECONDS_MAX = 30.0
 PAUSE_SECONDS = 0.05
 REMEMBERED_MAX = 500
+WARES = Wares()
+OPTIONS = (
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_retries", 0),
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 200),
+)
 
 # The outcome is unknown, or nothing was done: the request is sent again.
 AGAIN = {
@@ -46,7 +54,7 @@ class Writer:
     """One caller on its own connection.
 
     name: prefix of its request ids. dice: decides everything it does. pause_seconds: between two things it does.
-    waits_for: the requests that have no answer yet.
+    waits_for: the requests that have no answer yet. credentials None: plaintext.
     """
 
     def __init__(
@@ -57,6 +65,8 @@ class Writer:
         dice: random.Random,
         *,
         attempt_seconds: float = ATTEMPT_SECONDS,
+        wares: Wares = WARES,
+        credentials: grpc.ChannelCredentials | None = None,
     ) -> None:
         self.pause_seconds = 0.0
         self.waits_for: Sequence[Request] = ()
@@ -64,18 +74,14 @@ class Writer:
         self._dice = dice
         self._attempt_seconds = attempt_seconds
         self._clock = SystemClock()
-        self._requests = Requests(name, dice, self._clock)
+        self._requests = Requests(name, dice, self._clock, wares)
+        self._wares = wares
         self._recent: list[tuple[str, Request]] = []
         self._left: list[tuple[pb.AuthorizeRequest, pb.AuthorizeResponse]] = []
-        self._channel = grpc.aio.insecure_channel(
-            address,
-            options=(
-                ("grpc.use_local_subchannel_pool", 1),
-                ("grpc.enable_retries", 0),
-                ("grpc.initial_reconnect_backoff_ms", 50),
-                ("grpc.min_reconnect_backoff_ms", 50),
-                ("grpc.max_reconnect_backoff_ms", 200),
-            ),
+        self._channel = (
+            grpc.aio.insecure_channel(address, options=OPTIONS)
+            if credentials is None
+            else grpc.aio.secure_channel(address, credentials, options=OPTIONS)
         )
         self._gate = LedgerServiceStub(self._channel)
         self._admin = LedgerAdminServiceStub(self._channel)
@@ -113,7 +119,7 @@ class Writer:
         request = apb.IssueGrantRequest(
             request_id=self._requests.request_id(),
             customer=customer,
-            credit_type_id=CREDIT_TYPE,
+            credit_type_id=self._wares.credit_type,
             grant_kind=pb.GRANT_KIND_PROMOTIONAL,
             amount_micros=micros,
         )
@@ -171,19 +177,19 @@ class Writer:
             await self._ask_many("CaptureBatch", pb.CaptureBatchRequest, captures)
 
     async def _top_up(self) -> None:
-        customer = self._dice.choice(CUSTOMERS)
+        customer = self._dice.choice(self._wares.customers)
         request_id = self._requests.request_id()
         request = apb.IssueGrantRequest(
             request_id=request_id,
             customer=customer,
-            credit_type_id=CREDIT_TYPE,
+            credit_type_id=self._wares.credit_type,
             grant_kind=pb.GRANT_KIND_TOP_UP,
-            amount_micros=self._dice.randint(1, 60_000_000 if customer == POOR else 300_000_000),
+            amount_micros=self._dice.randint(1, 60_000_000 if customer == self._wares.poor else 300_000_000),
             priority=self._dice.randint(1, 100),
             source_id=f"top-{request_id}",
         )
         expire_time = None
-        if customer != POOR and self._dice.random() < 0.5:
+        if customer != self._wares.poor and self._dice.random() < 0.5:
             expire_time = self._clock.now() + timedelta(seconds=self._dice.uniform(1, 20))
             request.expire_time.CopyFrom(timestamp(expire_time))
         await self._ask("IssueGrant", request, valid_until=expire_time)
@@ -260,7 +266,10 @@ class Writer:
                     continue
                 refusal = Refusal.of(rpc_status.from_call(error))
                 is_late = is_too_late(
-                    request, refusal, valid_until=valid_until, answered_at=self._clock.now()
+                    request,
+                    refusal,
+                    valid_until=valid_until,
+                    answered_at=self._clock.now() + self._book.clock_ahead,
                 )
                 if is_late and not refused and name_of(request) in self._book.unknown:
                     # The Ledger may still be at work on an earlier attempt. The answer after its deadline is final.

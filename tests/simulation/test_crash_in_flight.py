@@ -16,9 +16,10 @@ from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
 from tests.simulation.conftest import Plan
 from tests.simulation.crash_book import Book
-from tests.simulation.crash_cluster import PATIENCE_SECONDS, Cluster
+from tests.simulation.crash_cluster import Cluster
 from tests.simulation.crash_requests import CREDIT_TYPE, HOT, PRODUCT
 from tests.simulation.crash_setup import set_up
+from tests.simulation.own_postgres import PATIENCE_SECONDS
 
 HOLDS_MAX = 5
 TARGETS = ("replica", "worker", "replica and postmaster")

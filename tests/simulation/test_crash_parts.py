@@ -24,10 +24,11 @@ from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import usage_pb2 as upb
 from tests.simulation.crash import plan_of
 from tests.simulation.crash_book import Book, Refusal, is_too_late
-from tests.simulation.crash_cluster import TARGETS, reserve_port, retry_start
+from tests.simulation.crash_cluster import TARGETS, reserve_port
 from tests.simulation.crash_recount import TABLES, Stored, differences
 from tests.simulation.crash_report import FINDINGS_SHOWN, Outcome, verdict
 from tests.simulation.fault_proxy import FaultProxy
+from tests.simulation.own_postgres import retry_start
 from tests.support.ledger_process import kill_child, parent_of, workers_after
 
 END = datetime(2025, 6, 10, 12, tzinfo=UTC)

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The faults: each strikes when its block is entered, lasts for the block, and is healed at its end.
+
+A block yields what was struck. Whoever heals does no more than a cluster would: it starts what has ended, frees the
+disk, renews certificates.
+"""
+
+import asyncio
+import random
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+
+from deploy.local.webhook_receiver import WebhookReceiver
+from tests.simulation.chaos.clocks import COMPILERS
+from tests.simulation.chaos.disk import NOT_HERE
+from tests.simulation.chaos.mesh import ChaosMesh, Replica
+from tests.simulation.fault_proxy import FaultProxy
+
+# Less than the margin of certificates and webhooks (5 minutes), more than that of tokens (10 s).
+OFFSETS = (timedelta(seconds=-30), timedelta(seconds=-3), timedelta(seconds=3), timedelta(seconds=30))
+CERTIFICATES_VALID = timedelta(seconds=2)
+FILL_SECONDS = 0.1
+# The gate is what must go on: so its service is struck most.
+WEIGHTS = {"ledger": 4, "contract": 2, "alert": 2, "catalog": 1}
+
+Strike = Callable[["Stage"], AbstractAsyncContextManager[str]]
+
+
+class Stage:
+    """What faults strike, and the dice that choose."""
+
+    def __init__(self, mesh: ChaosMesh, receiver: WebhookReceiver, dice: random.Random) -> None:
+        self.mesh = mesh
+        self.receiver = receiver
+        self.dice = dice
+
+    def service(self) -> str:
+        (chosen,) = self.dice.choices(list(WEIGHTS), list(WEIGHTS.values()))
+        return chosen
+
+    def replica(self) -> Replica:
+        return self.dice.choice(self.mesh.replicas[self.service()])
+
+
+@asynccontextmanager
+async def _replica_killed(stage: Stage) -> AsyncIterator[str]:
+    replica = stage.replica()
+    await replica.kill()
+    yield replica.name
+    await replica.start()
+
+
+@asynccontextmanager
+async def _service_killed(stage: Stage) -> AsyncIterator[str]:
+    """All replicas at once."""
+    service = stage.service()
+    replicas = stage.mesh.replicas[service]
+    await asyncio.gather(*(replica.kill() for replica in replicas))
+    yield service
+    for replica in replicas:
+        await replica.start()
+
+
+@asynccontextmanager
+async def _replica_paused(stage: Stage) -> AsyncIterator[str]:
+    replica = stage.replica()
+    replica.signal(signal.SIGSTOP)
+    yield replica.name
+    replica.signal(signal.SIGCONT)
+
+
+@asynccontextmanager
+async def _replica_cut_off(stage: Stage) -> AsyncIterator[str]:
+    """From callers and from the other services; it still reaches them and the database."""
+    replica = stage.replica()
+    for proxy, address in _ways_to(stage, replica):
+        proxy.cut_off(address)
+    yield replica.name
+    for proxy, _ in _ways_to(stage, replica):
+        proxy.heal()
+
+
+@asynccontextmanager
+async def _replica_silent(stage: Stage) -> AsyncIterator[str]:
+    """Its connections stay open, and nothing comes through."""
+    replica = stage.replica()
+    for proxy, address in _ways_to(stage, replica):
+        proxy.silence(address)
+    yield replica.name
+    for proxy, _ in _ways_to(stage, replica):
+        proxy.heal()
+
+
+def _ways_to(stage: Stage, replica: Replica) -> tuple[tuple[FaultProxy, str], tuple[FaultProxy, str]]:
+    """The proxies before a replica, each with the address at which it reaches the replica."""
+    return (
+        (stage.mesh.proxies[replica.service], replica.address),
+        (stage.mesh.peer_proxies[replica.service], replica.peer_address),
+    )
+
+
+@asynccontextmanager
+async def _database_killed(stage: Stage) -> AsyncIterator[str]:
+    stage.mesh.postgres.kill()
+    yield "PostgreSQL"
+    await stage.mesh.postgres.start()
+
+
+@asynccontextmanager
+async def _database_paused(stage: Stage) -> AsyncIterator[str]:
+    stage.mesh.postgres.pause()
+    yield "PostgreSQL"
+    stage.mesh.postgres.resume()
+
+
+@asynccontextmanager
+async def _database_cut_off(stage: Stage) -> AsyncIterator[str]:
+    proxy = stage.mesh.database_proxy
+    proxy.cut_off(*proxy.servers)
+    yield "PostgreSQL"
+    proxy.heal()
+
+
+@asynccontextmanager
+async def _database_silent(stage: Stage) -> AsyncIterator[str]:
+    proxy = stage.mesh.database_proxy
+    proxy.silence(*proxy.servers)
+    yield "PostgreSQL"
+    proxy.heal()
+
+
+@asynccontextmanager
+async def _disk_full(stage: Stage) -> AsyncIterator[str]:
+    """PostgreSQL ends by itself when it cannot write its log; then it is started again when there is room."""
+    disk = stage.mesh.disk
+    assert disk is not None
+    disk.fill()
+    filling = asyncio.create_task(_keep_full(stage))
+    try:
+        yield "PostgreSQL's disk"
+    finally:
+        filling.cancel()
+        disk.free()
+    await stage.mesh.postgres.restart_if_ended()
+
+
+async def _keep_full(stage: Stage) -> None:
+    """Take what PostgreSQL frees by itself."""
+    assert stage.mesh.disk is not None
+    while True:
+        await asyncio.sleep(FILL_SECONDS)
+        stage.mesh.disk.fill()
+
+
+@asynccontextmanager
+async def _clock_wrong(stage: Stage) -> AsyncIterator[str]:
+    """The clock of one replica jumps, and jumps back."""
+    replica, offset = stage.replica(), stage.dice.choice(OFFSETS)
+    replica.clock.set(offset)
+    yield f"{replica.name} by {offset.total_seconds():+.0f} s"
+    replica.clock.set(timedelta(0))
+
+
+@asynccontextmanager
+async def _certificates_expired(stage: Stage) -> AsyncIterator[str]:
+    """Those of all services expire, and all connections must be opened anew, as every 15 minutes anyway."""
+    stage.mesh.renew_certificates(CERTIFICATES_VALID)
+    await asyncio.sleep(CERTIFICATES_VALID.total_seconds() + 1)
+    for proxy in stage.mesh.all_proxies:
+        proxy.reset(*proxy.servers)
+    yield "all services"
+    stage.mesh.renew_certificates()
+
+
+@asynccontextmanager
+async def _receiver_away(stage: Stage) -> AsyncIterator[str]:
+    await stage.receiver.stop()
+    yield "webhook receiver"
+    await stage.receiver.start()
+
+
+FAULTS: Mapping[str, Strike] = {
+    "replica killed": _replica_killed,
+    "replica paused": _replica_paused,
+    "replica cut off": _replica_cut_off,
+    "replica silent": _replica_silent,
+    "service killed": _service_killed,
+    "database killed": _database_killed,
+    "database paused": _database_paused,
+    "database cut off": _database_cut_off,
+    "database silent": _database_silent,
+    "disk full": _disk_full,
+    "clock wrong": _clock_wrong,
+    "certificates expired": _certificates_expired,
+    "receiver away": _receiver_away,
+}
+
+
+def left_out(mesh: ChaosMesh) -> dict[str, str]:
+    """Return the faults that this machine does not allow, and why."""
+    why = {}
+    if mesh.disk is None:
+        why["disk full"] = NOT_HERE
+    if mesh.library is None:
+        why["clock wrong"] = f"no wrong clocks: this needs a C compiler ({', '.join(COMPILERS)})"
+    return why
+
+
+def plan_of(names: list[str], count: int, dice: random.Random) -> list[str]:
+    """Return `count` faults in order: each once, in an order drawn at random, before any comes again."""
+    rounds = -(-count // len(names))
+    return [name for _ in range(rounds) for name in dice.sample(names, len(names))][:count]
