@@ -23,6 +23,14 @@ class ProcessSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     log_json: bool = Field(False, description="write log events as JSON lines")
+    traces_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        description="URL of the OpenTelemetry collector that takes traces by OTLP over gRPC; empty: no traces",
+    )
+    traces_sample_ratio: float = Field(
+        0.01, ge=0, le=1, description="share of the traces which begin in this process that are recorded"
+    )
 
 
 class FrontSettings(ProcessSettings):

@@ -6,6 +6,7 @@ nothing, and tells a silent database from a slow statement.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any
@@ -13,7 +14,9 @@ from typing import Any
 import asyncpg
 import structlog
 
+from meshkit.clock import Clock
 from meshkit.connections import Connections
+from meshkit.metrics import CLOCK_AHEAD_SECONDS, DATABASE_ANSWER_SECONDS, DATABASE_UP
 from meshkit.periodic import PeriodicTask
 
 LOOK_EVERY_SECONDS = 0.5
@@ -37,12 +40,13 @@ class DatabaseWatch:
 
     A failed host's address may belong to another one by then. So it tries a new connection at once; only if that gets
     no answer either, the database counts as silent, and no other connection is opened until one is answered.
-    url: as asyncpg takes it.
+    url: as asyncpg takes it. wall: is compared with the database's clock, for /metrics.
     """
 
-    def __init__(self, url: str, connections: Connections, *, application_name: str) -> None:
+    def __init__(self, url: str, connections: Connections, wall: Clock, *, application_name: str) -> None:
         self._url = url
         self._connections = connections
+        self._wall = wall
         self._application_name = application_name
         self._connection: Any = None
         self._is_there: bool | None = None
@@ -86,7 +90,8 @@ class DatabaseWatch:
         return answer
 
     async def _ask(self) -> Answer:
-        asked = asyncio.ensure_future(self._connection.execute("SELECT 1"))
+        began, clock = time.perf_counter(), self._wall.now()
+        asked = asyncio.ensure_future(self._connection.fetchval("SELECT clock_timestamp()"))
         try:
             await asyncio.wait([asked], timeout=ANSWER_SECONDS_MAX)
             if not asked.done():
@@ -94,7 +99,13 @@ class DatabaseWatch:
                 await asyncio.wait([asked], timeout=ANSWER_SECONDS_MAX / 10)
             if not asked.done():
                 return Answer.NONE
-            return Answer.FAILED if asked.exception() is not None else Answer.GIVEN
+            if asked.exception() is not None:
+                return Answer.FAILED
+            took_seconds = time.perf_counter() - began
+            DATABASE_ANSWER_SECONDS.observe(took_seconds)
+            # As if the database had read its clock half way, so it is wrong by half of that time at most.
+            CLOCK_AHEAD_SECONDS.set((clock - asked.result()).total_seconds() + took_seconds / 2)
+            return Answer.GIVEN
         finally:
             if not asked.done():
                 self._let_go()  # first: a cancelled statement would ask the server to cancel it
@@ -127,5 +138,6 @@ class DatabaseWatch:
         elif self._is_there is not None:
             log.info("database_back")
         self._is_there = is_there
+        DATABASE_UP.set(is_there)
         if self._on_change is not None:
             await self._on_change(is_there)

@@ -11,6 +11,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from meshkit import tracing
 from meshkit.errors import PortTaken
 
 STOP_SECONDS_MAX = 5
@@ -32,7 +33,8 @@ class HttpServer:
         self, name: str, app: ASGIApp, address: str, *, idle_seconds: int = IDLE_SECONDS_DEFAULT
     ) -> None:
         self._name = name
-        self._app = _Probes(app)
+        # Probes come every few seconds, so they are no spans.
+        self._app = _Probes(tracing.served_http(app))
         self._address = address
         self._idle_seconds = idle_seconds
         self._server: _Server | None = None

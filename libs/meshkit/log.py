@@ -9,10 +9,13 @@ from structlog.processors import ExceptionRenderer
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor
 
+from meshkit import tracing
+
 
 def configure(service: str, json: bool) -> None:
     """Write events to stderr, as JSON lines or for a terminal, each with time, level and service.
 
+    In a call that belongs to a trace, they have trace_id and span_id too.
     Call it once, in main. Events of the standard library's logging are written too, from WARNING on. A traceback never
     shows local variables: they contain secrets and webhook bodies.
     """
@@ -20,11 +23,15 @@ def configure(service: str, json: bool) -> None:
     def name_service(_logger: object, _method: str, event: EventDict) -> EventDict:
         return {"service": service, **event}
 
+    def name_trace(_logger: object, _method: str, event: EventDict) -> EventDict:
+        return {**event, **tracing.ids()}
+
     common: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         name_service,
+        name_trace,
     ]
     rendered: list[Processor] = (
         [

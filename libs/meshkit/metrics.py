@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metrics for Prometheus. /metrics is served only when a service's settings name an address for it."""
+"""Metrics for Prometheus. /metrics is served only when a service's settings name an address for it.
+
+Each metric, also those of the services, has its row in deploy/grafana/METRICS.md.
+"""
 
 from collections.abc import Callable
 
-from prometheus_client import Counter, Histogram, start_http_server
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from meshkit.errors import PortTaken
 
@@ -22,6 +25,44 @@ OUTBOX_DELIVERIES = Counter(
     "mesh_outbox_deliveries",
     "Attempts to deliver a notice, by result (sent, failed, dead).",
     ["outbox", "kind", "result"],
+)
+OUTBOX_PENDING = Gauge(
+    "mesh_outbox_pending_notices",
+    "Notices that no peer has accepted yet, of all replicas.",
+    ["outbox"],
+)
+OUTBOX_OLDEST_SECONDS = Gauge(
+    "mesh_outbox_oldest_seconds",
+    "Age of the oldest notice that no peer has accepted yet, of all replicas, in seconds; 0: there is none.",
+    ["outbox"],
+)
+DEAD_LETTERS = Gauge(
+    "mesh_dead_letters",
+    "Notices that a peer has rejected for good and that wait for an operator, of all replicas.",
+    ["outbox"],
+)
+BACKGROUND_FAILURES = Counter(
+    "mesh_background_failures",
+    "Rounds of periodic work that failed, by the name of the work, as in the log event sweep_failed.",
+    ["work"],
+)
+DATABASE_UP = Gauge(
+    "mesh_database_up",
+    "1 while the database answers this process, 0 while it does not or before it was asked.",
+)
+DATABASE_ANSWER_SECONDS = Histogram(
+    "mesh_database_answer_seconds",
+    "Time of the question that a process asks its database twice a second over a separate connection, in seconds.",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5),
+)
+CLOCK_AHEAD_SECONDS = Gauge(
+    "mesh_clock_ahead_seconds",
+    "How far this process's clock is ahead of the database's, in seconds; negative: behind it.",
+)
+CERTIFICATE_EXPIRE_SECONDS = Gauge(
+    "mesh_certificate_expire_timestamp_seconds",
+    "When the certificate that is in use expires, in seconds since 1970, by its file.",
+    ["file"],
 )
 GARBAGE_SECONDS = Histogram(
     "mesh_garbage_seconds",

@@ -8,6 +8,7 @@ from contextlib import suppress
 import structlog
 
 from meshkit.errors import error_text
+from meshkit.metrics import BACKGROUND_FAILURES
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +54,7 @@ class PeriodicTask:
                 await self._work()
                 wait_seconds = self._every_seconds
             except Exception as error:  # the database or a peer may be unavailable for a while
+                BACKGROUND_FAILURES.labels(self._name).inc()
                 log.warning("sweep_failed", sweep=self._name, error=error_text(error))
                 wait_seconds = max(self._every_seconds, min(wait_seconds * 2, self._wait_seconds_max))
             if not self._is_stopping:

@@ -22,6 +22,7 @@ from meshkit.garbage import incremental_garbage_collection
 from meshkit.ids import Ids
 from meshkit.log import configure
 from meshkit.metrics import serve_metrics
+from meshkit.tracing import traces
 
 if TYPE_CHECKING:
     # A process that only migrates, or only starts workers, does not import it.
@@ -61,7 +62,7 @@ def command_line(
     @cli.command()
     def serve() -> None:
         """Serve until SIGTERM or SIGINT (the default)."""
-        run(name, serve_until_stopped(load_and_configure(name, settings), open_service, wall=wall))
+        run(name, serve_until_stopped(name, load_and_configure(name, settings), open_service, wall=wall))
 
     @cli.command()
     def migrate() -> None:
@@ -86,10 +87,11 @@ def front_command_line(
     async def serve_front(loaded: F) -> None:
         stopped = asyncio.Event()
         on_stop_signal(stopped.set)
-        async with open_front(loaded, wall=wall) as port:
-            log.info("service_started", port=port)
-            await stopped.wait()
-            log.info("service_stopping")
+        with traces(name, loaded):
+            async with open_front(loaded, wall=wall) as port:
+                log.info("service_started", port=port)
+                await stopped.wait()
+                log.info("service_stopping")
 
     @cli.callback(invoke_without_command=True)
     def default(context: typer.Context) -> None:
@@ -149,6 +151,7 @@ def on_stop_signal(stop: Callable[[], None]) -> None:
 
 
 async def serve_until_stopped(
+    name: str,
     settings: S,
     open_service: OpenService[S],
     *,
@@ -156,7 +159,7 @@ async def serve_until_stopped(
     metrics_port_offset: int = 0,
     on_serving: Callable[[Callable[[], None]], None] | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT.
+    """Serve the service `name` until SIGTERM or SIGINT.
 
     wall: as in command_line. metrics_port_offset: added to the port of /metrics, unless that is 0. on_serving:
     called when the service answers, with a function that stops it; by default the start is logged.
@@ -167,13 +170,14 @@ async def serve_until_stopped(
     if settings.metrics_listen:
         host, _, port = settings.metrics_listen.rpartition(":")
         serve_metrics(host, int(port) + metrics_port_offset if int(port) else 0)
-    async with (
-        open_service(settings, clock=clock, wall=wall, ids=Ids(wall)) as app,
-        incremental_garbage_collection(),
-    ):
-        if on_serving is None:
-            log.info("service_started", port=app.port, sandbox=settings.sandbox)
-        else:
-            on_serving(stopped.set)
-        await stopped.wait()
-        log.info("service_stopping")
+    with traces(name, settings):
+        async with (
+            open_service(settings, clock=clock, wall=wall, ids=Ids(wall)) as app,
+            incremental_garbage_collection(),
+        ):
+            if on_serving is None:
+                log.info("service_started", port=app.port, sandbox=settings.sandbox)
+            else:
+                on_serving(stopped.set)
+            await stopped.wait()
+            log.info("service_stopping")

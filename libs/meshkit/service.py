@@ -28,6 +28,8 @@ from meshkit.rpc.tls import CertificateFiles, channel_credentials, server_creden
 
 # How often the certificate of this service is looked at; connections to peers are then opened with the new one.
 CERTIFICATE_SECONDS = 2.0
+# How often a replica counts what waits in its database, for /metrics.
+MEASURE_SECONDS = 15.0
 
 DueWork = Callable[[datetime], Awaitable[object]]
 RunDue = Callable[[datetime], Awaitable[None]]
@@ -133,7 +135,9 @@ async def service_builder(
         )
         stack.push_async_callback(engine.dispose)
         # Stops after all parts that use the database: they end at once, even if it falls silent meanwhile.
-        watch = DatabaseWatch(plain_url(settings.database_url), connections, application_name=f"{name}-watch")
+        watch = DatabaseWatch(
+            plain_url(settings.database_url), connections, wall, application_name=f"{name}-watch"
+        )
         watch.start()
         stack.push_async_callback(watch.stop)
         # Restored before any part starts: no part may work at an earlier time.
@@ -220,6 +224,7 @@ class ServiceBuilder:
             recorder=self.audit.recorder,
             ordered=ordered,
         )
+        self.start_periodic(PeriodicTask("measure_outbox", relay.measure, MEASURE_SECONDS))
         return await self.start(relay)
 
     async def start(self, background: B) -> B:

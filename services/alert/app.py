@@ -18,13 +18,13 @@ from meshkit.ids import Ids
 from meshkit.keyring import Keyring
 from meshkit.periodic import PeriodicTask
 from meshkit.rpc.server import RpcService
-from meshkit.service import App, ServiceBuilder, service_builder
+from meshkit.service import MEASURE_SECONDS, App, ServiceBuilder, service_builder
 from purser.alert.v1.alert_pb2_grpc import add_AlertServiceServicer_to_server
 from purser.alert.v1.alert_peer_pb2_grpc import add_AlertPeerServiceServicer_to_server
 from purser.alert.v1.feed_pb2_grpc import add_EventFeedServiceServicer_to_server
 from purser.alert.v1.self_service_pb2_grpc import add_SelfServiceServicer_to_server
 from sandbox import SandboxClock
-from services.alert import tables
+from services.alert import meters, tables
 from services.alert.config import AlertSettings
 from services.alert.mail.mailer import SmtpMailer
 from services.alert.operations import Operations
@@ -118,6 +118,7 @@ async def open_service(
             PeriodicTask("quiet_periods", lambda: crossings.run_due(clock.now()), QUIET_SECONDS),
             PeriodicTask("fail", replayer.fail_left, FAIL_SECONDS),
             PeriodicTask("forget", lambda: forget_old(store, wall), FORGET_SECONDS),
+            PeriodicTask("measure_deliveries", lambda: meters.measure(store, wall), MEASURE_SECONDS),
             PeriodicTask("encrypt", lambda: encrypt_secrets(store), REENCRYPT_SECONDS),
         )
         operations = Operations(

@@ -13,14 +13,14 @@ from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.periodic import PeriodicTask
 from meshkit.rpc.server import RpcService
-from meshkit.service import App, DueWork, ServiceBuilder, service_builder
+from meshkit.service import MEASURE_SECONDS, App, DueWork, ServiceBuilder, service_builder
 from purser.contract.v1.auto_top_ups_pb2_grpc import add_AutoTopUpServiceServicer_to_server
 from purser.contract.v1.contract_pb2_grpc import add_ContractServiceServicer_to_server
 from purser.contract.v1.contract_peer_pb2_grpc import add_ContractPeerServiceServicer_to_server
 from purser.contract.v1.payments_pb2_grpc import add_PaymentServiceServicer_to_server
 from purser.contract.v1.self_service_pb2_grpc import add_SelfServiceServicer_to_server
 from sandbox import SandboxClock
-from services.contract import tables
+from services.contract import meters, tables
 from services.contract.config import ContractSettings
 from services.contract.documents import InvoiceDocuments
 from services.contract.domain.usage.progress import UsageRhythm
@@ -193,6 +193,7 @@ async def open_service(
             # A replica of the previous version may still issue invoices without numbers.
             PeriodicTask("number", invoices.number_earlier, settings.due_interval_seconds),
             PeriodicTask("forget", lambda: forget_old(store, wall), FORGET_SECONDS),
+            PeriodicTask("measure_payments", lambda: meters.measure(store, wall), MEASURE_SECONDS),
         )
         takes_payments = provider is not None
         contracts = Contracts(

@@ -63,7 +63,7 @@ async def _serve(settings: LedgerSettings) -> None:
     # Imported here: the parent of workers does not need it, and so restarts faster after a crash.
     from services.ledger.app import open_service
 
-    await serve_until_stopped(settings, open_service, wall=SystemClock())
+    await serve_until_stopped("ledger", settings, open_service, wall=SystemClock())
 
 
 async def _serve_as_worker(settings: LedgerSettings, number: int, lifeline: socket.socket) -> None:
@@ -75,6 +75,7 @@ async def _serve_as_worker(settings: LedgerSettings, number: int, lifeline: sock
         asyncio.get_running_loop().add_reader(lifeline, stop)
 
     await serve_until_stopped(
+        "ledger",
         settings,
         partial(open_service, shares_port=True),
         wall=SystemClock(),

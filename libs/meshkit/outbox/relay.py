@@ -11,7 +11,6 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any, assert_never
@@ -21,9 +20,11 @@ import structlog
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from meshkit import tracing
 from meshkit.clock import Clock
 from meshkit.errors import FailedPrecondition, Kind, MeshError, error_text
 from meshkit.metrics import OUTBOX_DELIVERIES
+from meshkit.outbox.backlog import Backlog
 from meshkit.outbox.dead_letters import DeadLetter, DeadLetterEnded, DeadLetters, is_free
 from meshkit.outbox.leases import Lease, Leases, NoLease
 from meshkit.outbox.notice import Notice
@@ -61,15 +62,6 @@ class DeadLetterRejected(FailedPrecondition):
 
     def __init__(self, *, notice_id: str, error: str) -> None:
         super().__init__(f"the peer rejects {notice_id!r} still: {error}", notice_id=notice_id, error=error)
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """How many notices are pending, since when the oldest of them is, and how many dead letters wait."""
-
-    pending: int
-    oldest_time: datetime | None
-    dead_letters: int
 
 
 class _DrainResult(Enum):
@@ -172,6 +164,10 @@ class Relay:
         pending, oldest_time = await self._leases.pending_since()
         return Backlog(pending, oldest_time, await self.dead_letters.count_open())
 
+    async def measure(self) -> None:
+        """Show in /metrics what is not delivered yet."""
+        (await self.backlog()).show(self._outbox, at=self._wall.now())
+
     async def _run(self) -> None:
         while True:
             self._woken.clear()
@@ -249,8 +245,11 @@ class Relay:
         """Deliver one notice. Returns whether later ones may follow: the peer accepted it, or it is dead."""
         notice = lease.notice
         try:
-            async with asyncio.timeout(DELIVERY_SECONDS_MAX):
-                await self._deliver(notice)
+            with tracing.span(
+                "deliver notice", kind=notice.kind, notice_id=notice.notice_id, attempt=lease.attempts
+            ):
+                async with asyncio.timeout(DELIVERY_SECONDS_MAX):
+                    await self._deliver(notice)
         except Exception as error:
             at = self._wall.now()
             is_rejected = isinstance(error, MeshError) and error.kind in REJECTIONS

@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 from grpc.aio import AbortError, AioRpcError, InternalError, ServicerContext, UsageError
 
+from meshkit import tracing
 from meshkit.errors import Invalid, MeshError, Unimplemented
 from meshkit.faults import DatabaseUnavailable, database_text, fault_of
 from meshkit.metrics import RpcMeter
@@ -115,8 +116,9 @@ class CallWrapper:
         if recorder is not None:
             read = partial(_begun, read, recorder)
         # gRPC would answer bytes that are no message with UNKNOWN and the name of a Python class, and log a traceback.
+        answer = self._wrap_behaviour(method, behaviour, read, admit, recorder, is_exempt=is_exempt)
         return make(
-            self._wrap_behaviour(method, behaviour, read, admit, recorder, is_exempt=is_exempt),
+            answer if is_exempt else tracing.served(method, answer),
             request_deserializer=None,
             response_serializer=handler.response_serializer,
         )

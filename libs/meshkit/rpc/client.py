@@ -10,6 +10,7 @@ import grpc
 import grpc.aio
 from grpc.aio import ClientCallDetails
 
+from meshkit import tracing
 from meshkit.rpc import deadline
 
 CALL_SECONDS_MAX = 10.0
@@ -64,7 +65,7 @@ def open_channel(
     of the address. A call ends after its own timeout, by default 10 s, and no later than the incoming call that caused
     it.
     """
-    interceptors = [_TimeLimitInterceptor()]
+    interceptors = [_TimeLimitInterceptor(), *tracing.client_interceptors()]
     if credentials is None:
         return grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=interceptors)
     options = _OPTIONS if server_name is None else (*_OPTIONS, ("grpc.ssl_target_name_override", server_name))

@@ -7,15 +7,18 @@ and the DNS name `<service>.<trust domain>`, by which they know it as a server, 
 """
 
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import grpc
 import structlog
+from cryptography.x509 import load_pem_x509_certificate
 from grpc.aio import ServicerContext
 
 from meshkit.errors import Unavailable
+from meshkit.metrics import CERTIFICATE_EXPIRE_SECONDS
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +75,10 @@ class CertificateFiles:
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             raise CertificateUnreadable(files=str(self), cause=str(error)) from error
         self._accepted, self._current = stamp, certificate
+        # A certificate that OpenSSL accepts and this library does not is used without being measured.
+        with suppress(ValueError):
+            expire_time = load_pem_x509_certificate(certificate.chain).not_valid_after_utc
+            CERTIFICATE_EXPIRE_SECONDS.labels(str(self._chain)).set(expire_time.timestamp())
         return certificate
 
     def changed(self) -> Certificate | None:

@@ -184,6 +184,20 @@ class StoredDeliveries:
         )
         return failed.rowcount
 
+    async def pending(self) -> tuple[int, datetime | None]:
+        """Return how many deliveries to enabled endpoints are pending, and when the first of them was or is due."""
+        counted = (
+            select(func.count(), func.min(deliveries.c.due_time))
+            .join_from(
+                deliveries,
+                webhook_endpoints,
+                webhook_endpoints.c.webhook_endpoint_id == deliveries.c.webhook_endpoint_id,
+            )
+            .where(_IS_PENDING, webhook_endpoints.c.disable_time.is_(None))
+        )
+        count, due_time = (await self._connection.execute(counted)).one()
+        return count, due_time
+
     async def due(self, *, at: datetime, per_endpoint_max: int) -> Sequence[Due]:
         """Return the deliveries that are due and not leased, at most `per_endpoint_max` of each endpoint."""
         is_failing = exists().where(

@@ -4,12 +4,13 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alert.domain.endpoint import Failures, WebhookEndpointId, next_failure
 from services.alert.tables import endpoint_failures as failures
+from services.alert.tables import webhook_endpoints
 
 
 class StoredFailures:
@@ -34,6 +35,19 @@ class StoredFailures:
             added.on_conflict_do_update(index_elements=[failures.c.webhook_endpoint_id], set_=values)
         )
         return after
+
+    async def count(self) -> int:
+        """Return how many enabled endpoints fail."""
+        wanted = (
+            select(func.count())
+            .select_from(failures)
+            .join(
+                webhook_endpoints, webhook_endpoints.c.webhook_endpoint_id == failures.c.webhook_endpoint_id
+            )
+            .where(webhook_endpoints.c.disable_time.is_(None))
+        )
+        count: int = (await self._connection.execute(wanted)).scalar_one()
+        return count
 
     async def end(self, webhook_endpoint_ids: Collection[WebhookEndpointId]) -> None:
         """Forget the failures of endpoints, after a success or when they are enabled."""

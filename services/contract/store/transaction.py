@@ -29,6 +29,7 @@ from services.contract.store.invoice_refunds import StoredInvoiceRefunds
 from services.contract.store.invoices import StoredInvoices
 from services.contract.store.money_back import StoredMoneyBack
 from services.contract.store.numbers import StoredNumbers
+from services.contract.store.open_payments import OpenPayments, open_payments
 from services.contract.store.parties import StoredParties
 from services.contract.store.payment_setups import StoredPaymentSetups
 from services.contract.store.payments import StoredPayments
@@ -102,6 +103,11 @@ class PostgresStore:
         async with self._engine.connect() as connection:
             transaction = Transaction(connection, wall=self._wall, ids=self._ids)
             return await transaction.responses.find(command, response_type)
+
+    async def open_payments(self) -> list[OpenPayments]:
+        """Return how many payments the provider is still asked about."""
+        async with self._engine.connect() as connection:
+            return await open_payments(connection)
 
     async def forget(self, *, requests_before: datetime, notices_before: datetime) -> int:
         """Delete requests and delivered notices older than an instant, a limited number. Returns the number of rows."""

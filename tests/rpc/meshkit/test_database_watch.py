@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from meshkit import database_watch
+from meshkit.clock import SystemClock
 from meshkit.connections import Connections, DatabaseSilent
 from meshkit.database_watch import DatabaseWatch
 from tests.support.postgres import Databases
@@ -25,7 +26,7 @@ async def watched(
     monkeypatch.setattr(database_watch, "ANSWER_SECONDS_MAX", 0.5)
     plain = databases.at(wire.address).url("ledger")
     connections = Connections()
-    watch = DatabaseWatch(plain, connections, application_name="watch")
+    watch = DatabaseWatch(plain, connections, SystemClock(), application_name="watch")
     yield watch, connections, plain
     await watch.stop()
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from access import CLOCK, Caller, current_caller
+from meshkit import tracing
 from meshkit.errors import ResourceExhausted, Unavailable
 from services.ledger.operations.gate.meters import LaneMeter
 
@@ -72,10 +73,11 @@ class QueuedRequest(Generic[Item, Response]):
     call: the number of the call it came with; requests of one call are carried out in the order given. caller: who sent
     it; operations of the lane run in no call.
     arrived_seconds, expire_seconds (None: never): on time.monotonic(). write: makes of the response what the caller
-    gets (None: the response itself); whoever carries out the batch may set it.
+    gets (None: the response itself); whoever carries out the batch may set it. trace: the span of the call, if it is
+    recorded.
     """
 
-    __slots__ = ("arrived_seconds", "call", "caller", "expire_seconds", "future", "item", "write")
+    __slots__ = ("arrived_seconds", "call", "caller", "expire_seconds", "future", "item", "trace", "write")
 
     def __init__(
         self,
@@ -86,6 +88,7 @@ class QueuedRequest(Generic[Item, Response]):
         caller: Caller = CLOCK,
         arrived_seconds: float,
         expire_seconds: float | None,
+        trace: object | None = None,
     ) -> None:
         self.item = item
         self.future = future
@@ -93,6 +96,7 @@ class QueuedRequest(Generic[Item, Response]):
         self.caller = caller
         self.arrived_seconds = arrived_seconds
         self.expire_seconds = expire_seconds
+        self.trace = trace
         self.write: Callable[[Response], object] | None = None
 
     def respond(self, response: Response) -> None:
@@ -184,6 +188,7 @@ class Lane(Generic[Item, Response]):
         expire_seconds = None if left_seconds is None else now + left_seconds
         call = next(self._calls)
         caller = current_caller()
+        trace = tracing.current()
         futures: list[asyncio.Future[Any]] = []
         for item in items:
             future = loop.create_future()
@@ -196,6 +201,7 @@ class Lane(Generic[Item, Response]):
                     caller=caller,
                     arrived_seconds=now,
                     expire_seconds=expire_seconds,
+                    trace=trace,
                 )
             )
         self._arrived.set()
@@ -221,7 +227,7 @@ class Lane(Generic[Item, Response]):
             if not batch:
                 continue
             try:
-                await self._work(batch)
+                await self._carry_out(batch)
             except Exception as error:  # our bug: the callers get it, and the lane goes on
                 for request in batch:
                     request.fail(error)
@@ -229,6 +235,14 @@ class Lane(Generic[Item, Response]):
             self._rested_seconds[number] = now + limits.rests * (now - began)
             if number == 0:
                 self._foreground_seconds = now
+
+    async def _carry_out(self, batch: Sequence[QueuedRequest[Item, Response]]) -> None:
+        traces = [request.trace for request in batch if request.trace is not None]
+        if traces:
+            with tracing.joint_span("gate batch", traces, requests=len(batch)):
+                await self._work(batch)
+        else:
+            await self._work(batch)
 
     async def _next_queue(self) -> int | None:
         """Return the first queue after the latest one that has requests and has rested; None after a wait for one."""

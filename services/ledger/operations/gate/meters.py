@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from prometheus_client import Counter, Histogram
 
+from meshkit import tracing
+
 _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024)
 
@@ -56,11 +58,14 @@ class StepMeter:
     @contextmanager
     def step(self, step: str) -> Iterator[None]:
         """Time the block as one step, also when it raises."""
+        mark = tracing.mark(step)
         began = time.perf_counter()
         try:
             yield
         finally:
             self._children[step].observe(time.perf_counter() - began)
+            if mark is not None:
+                mark.end()
 
     def decided(self, command: str, outcome: str, requests: int = 1) -> None:
         child = self._decisions.get((command, outcome))

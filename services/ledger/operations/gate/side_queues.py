@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+from meshkit import tracing
 from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.operations.gate.lane import take_waiting
 from services.ledger.operations.gate.locked import LaneRequest
@@ -79,6 +80,7 @@ class SideQueues:
             await asyncio.wait(self._tasks)
 
     async def _work_off(self, customer_id: CustomerId, queue: deque[LaneRequest]) -> None:
+        tracing.forget()
         taken: list[LaneRequest] = []
 
         def take() -> list[LaneRequest]:
