@@ -10,7 +10,7 @@ from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
-TABLE: Final = Path(__file__).parents[2] / "deploy" / "grafana" / "METRICS.md"
+TABLE: Final = Path(__file__).parents[2] / "deploy/grafana/METRICS.md"
 _ROW = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\| (\w+) \| ([^|]+) \|$", re.MULTILINE)
 # Of a histogram's samples, beside those of the metric.
 _OWN_LABELS: Final = {"le"}
