@@ -11,7 +11,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from deploy.local.fault import Fault
-from meshkit.db import migrate, role_of
+from meshkit.database_url import role_of
+from meshkit.db import migrate
 from meshkit.files import PRIVATE, replace_file
 
 SERVICES = ("catalog", "contract", "ledger", "alert")

@@ -71,10 +71,16 @@ class FrontSettings(ProcessSettings):
 class DatabaseSettings(ProcessSettings):
     """The settings that `migrate` reads; a service that serves reads more."""
 
-    database_url: str = Field(description="postgresql://user:password@host:port/database")
+    database_url: str = Field(
+        description="postgresql://user:password@host:port/database; several hosts: host:port,host:port"
+    )
+    database_password_file: str = Field(
+        "", description="file of the password, read at each connection; empty: the URL has it"
+    )
     migration_database_url: str = Field(
         "", description="the same with the role that owns the schema, for migrate; empty: one role does both"
     )
+    migration_database_password_file: str = Field("", description="file of that role's password, likewise")
 
 
 class MeshSettings(DatabaseSettings):

@@ -18,6 +18,7 @@ from meshkit.clock import Clock
 from meshkit.connections import Connections
 from meshkit.metrics import CLOCK_AHEAD_SECONDS, DATABASE_ANSWER_SECONDS, DATABASE_UP
 from meshkit.periodic import PeriodicTask
+from meshkit.poolers import PoolerUnusable
 
 LOOK_EVERY_SECONDS = 0.5
 ANSWER_SECONDS_MAX = 1.5
@@ -40,22 +41,26 @@ class DatabaseWatch:
 
     A failed host's address may belong to another one by then. So it tries a new connection at once; only if that gets
     no answer either, the database counts as silent, and no other connection is opened until one is answered.
-    url: as asyncpg takes it. wall: is compared with the database's clock, for /metrics.
+    wall: is compared with the database's clock, for /metrics.
     """
 
-    def __init__(self, url: str, connections: Connections, wall: Clock, *, application_name: str) -> None:
-        self._url = url
+    def __init__(self, connections: Connections, wall: Clock, *, application_name: str) -> None:
         self._connections = connections
         self._wall = wall
         self._application_name = application_name
         self._connection: Any = None
         self._is_there: bool | None = None
         self._unanswered = 0
+        self._reason = "no answer"
+        self._unusable: PoolerUnusable | None = None
         self._looking = PeriodicTask("watch_database", self.look, LOOK_EVERY_SECONDS)
         self._on_change: Callable[[bool], Awaitable[None]] | None = None
 
-    def start(self) -> None:
-        """Start to look in the background."""
+    async def start(self) -> None:
+        """Look once, whatever the answer, then in the background. Raises PoolerUnusable."""
+        await self.look()
+        if self._unusable is not None:
+            raise self._unusable
         self._looking.start()
 
     async def report_to(self, on_change: Callable[[bool], Awaitable[None]]) -> None:
@@ -98,8 +103,10 @@ class DatabaseWatch:
                 # If our own loop was held up, the answer is there but not read yet.
                 await asyncio.wait([asked], timeout=ANSWER_SECONDS_MAX / 10)
             if not asked.done():
+                self._reason = "no answer"
                 return Answer.NONE
-            if asked.exception() is not None:
+            if (error := asked.exception()) is not None:
+                self._reason = str(error)
                 return Answer.FAILED
             took_seconds = time.perf_counter() - began
             DATABASE_ANSWER_SECONDS.observe(took_seconds)
@@ -114,16 +121,20 @@ class DatabaseWatch:
 
     async def _connect(self) -> Answer:
         try:
-            self._connection = await asyncpg.connect(
-                self._url,
-                timeout=ANSWER_SECONDS_MAX,
-                server_settings={"application_name": self._application_name},
+            self._connection = await self._connections.probe(
+                timeout=ANSWER_SECONDS_MAX, server_settings={"application_name": self._application_name}
             )
         except TimeoutError:
+            self._reason = "no answer"
             return Answer.NONE
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except PoolerUnusable as unusable:
+            self._unusable, self._reason = unusable, unusable.message
             return Answer.FAILED
-        return Answer.GIVEN
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            self._reason = str(error)
+            return Answer.FAILED
+        # A pooler answers also while the database behind it does not.
+        return await self._ask()
 
     def _let_go(self) -> None:
         if self._connection is not None:
@@ -134,7 +145,7 @@ class DatabaseWatch:
         if is_there is self._is_there:
             return
         if not is_there:
-            log.warning("database_away", is_silent=self._connections.is_silent)
+            log.warning("database_away", is_silent=self._connections.is_silent, reason=self._reason)
         elif self._is_there is not None:
             log.info("database_back")
         self._is_there = is_there

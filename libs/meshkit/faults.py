@@ -7,10 +7,12 @@ from sqlalchemy import exc
 from meshkit.errors import Aborted, MeshError, ResourceExhausted, Unavailable
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
-_UNAVAILABLE_CLASSES = ("08", "53")  # connection exception; insufficient resources
+# connection exception; invalid authorization, as while a password is rotated; insufficient resources
+_UNAVAILABLE_CLASSES = ("08", "28", "53")
 READ_ONLY = "25006"  # read_only_sql_transaction: a standby, in the middle of a failover
 _UNAVAILABLE = {
     READ_ONLY,
+    "3D000",  # invalid_catalog_name: while the database is restored
     "25P03",  # idle_in_transaction_session_timeout
     "57014",  # query_canceled: statement_timeout
     "57P01",  # admin_shutdown

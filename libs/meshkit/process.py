@@ -13,9 +13,17 @@ import typer
 import uvloop
 
 from meshkit.clock import Clock, ManualClock
-from meshkit.config import FrontSettings, MeshSettings, ProcessSettings, load, migration_settings
+from meshkit.config import (
+    DatabaseSettings,
+    FrontSettings,
+    MeshSettings,
+    ProcessSettings,
+    load,
+    migration_settings,
+)
+from meshkit.connections import Connections
+from meshkit.database_url import role_of
 from meshkit.db import migrate as migrate_schema
-from meshkit.db import role_of
 from meshkit.errors import MeshError
 from meshkit.faults import DatabaseUnavailable, database_text, fault_of
 from meshkit.garbage import incremental_garbage_collection
@@ -116,12 +124,18 @@ def load_and_configure(name: str, settings: type[D]) -> D:
 def migrate_service(name: str, settings: type[MeshSettings]) -> None:
     """Migrate the schema of the service `name` to its newest revision, as its owner, for the role that serves."""
     loaded = load_and_configure(name, migration_settings(settings))
-    run(name, _migrate(name, loaded.migration_database_url or loaded.database_url, loaded.database_url))
+    run(name, _migrate(name, loaded))
 
 
-async def _migrate(name: str, owner_url: str, runtime_url: str) -> None:
-    owner, runtime = role_of(owner_url), role_of(runtime_url)
-    await migrate_schema(owner_url, service=name, runtime_role=runtime)
+async def _migrate(name: str, settings: DatabaseSettings) -> None:
+    if settings.migration_database_url:
+        as_owner = Connections(
+            settings.migration_database_url, password_file=settings.migration_database_password_file
+        )
+    else:
+        as_owner = Connections(settings.database_url, password_file=settings.database_password_file)
+    owner, runtime = as_owner.user, role_of(settings.database_url)
+    await migrate_schema(as_owner, service=name, runtime_role=runtime)
     log.info("schema_migrated", owner=owner, runtime_role=runtime)
     if owner == runtime:
         log.warning("one_role_owns_and_serves", role=owner)  # deploy/README.md, "Two roles for each service"
@@ -140,8 +154,9 @@ def run(name: str, work: Coroutine[None, None, None]) -> None:
         said = database_text(error) if is_database else None
         if fault is None and said is None:
             raise
-        told = said if fault is None else fault.message if said is None else f"{fault.message} ({said})"
-        sys.exit(f"{name}: {told}")
+        if fault is not None and said is not None:
+            said = f"{fault.message.partition(';')[0]} ({said})"  # what follows is advice to callers
+        sys.exit(f"{name}: {said or (fault and fault.message)}")
 
 
 def on_stop_signal(stop: Callable[[], None]) -> None:

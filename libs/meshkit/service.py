@@ -16,7 +16,7 @@ from meshkit.clock import Clock, ManualClock
 from meshkit.config import MeshSettings
 from meshkit.connections import Connections
 from meshkit.database_watch import DatabaseWatch
-from meshkit.db import POOL_SIZE, open_engine, plain_url
+from meshkit.db import POOL_SIZE, open_engine
 from meshkit.outbox import Notice, Relay
 from meshkit.periodic import PeriodicTask
 from meshkit.recording import CallRecorder, Recorder
@@ -126,20 +126,15 @@ async def service_builder(
     """
     async with AsyncExitStack() as stack:
         control = await stack.enter_async_context(access(settings, wall=wall))
-        connections = Connections()
+        connections = Connections(settings.database_url, password_file=settings.database_password_file)
         engine = open_engine(
-            settings.database_url,
-            pool_size=pool_size,
-            application_name=application_name or name,
-            connections=connections,
+            connections, pool_size=pool_size, application_name=application_name or name
         )
         stack.push_async_callback(engine.dispose)
         # Stops after all parts that use the database: they end at once, even if it falls silent meanwhile.
-        watch = DatabaseWatch(
-            plain_url(settings.database_url), connections, wall, application_name=f"{name}-watch"
-        )
-        watch.start()
+        watch = DatabaseWatch(connections, wall, application_name=f"{name}-watch")
         stack.push_async_callback(watch.stop)
+        await watch.start()
         # Restored before any part starts: no part may work at an earlier time.
         if settings.sandbox:
             await sandbox.restore(_as_manual(clock), engine)

@@ -90,9 +90,7 @@ async def open_service(
         pool_size=RELAY_CONNECTIONS,
         application_name="ledger-relay",
     ) as service:
-        pool = await open_pool(
-            settings.database_url, size=settings.database_connections, connections=service.connections
-        )
+        pool = await open_pool(service.connections, size=settings.database_connections)
         service.stack.callback(pool.terminate)
         store = PostgresStore(pool, wall=wall, ids=ids)
         deliveries = Deliveries(

@@ -11,7 +11,8 @@ import pytest
 
 from deploy.local import database
 from deploy.local.database import RUNTIME_SUFFIX, SERVICES, ServiceUrls
-from meshkit.db import migrate, role_of
+from meshkit.database_url import role_of
+from meshkit.db import migrate
 from meshkit.privileges import Privileges
 from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases, PostgresServer

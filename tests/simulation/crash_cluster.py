@@ -9,7 +9,8 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from deploy.local import database
-from meshkit.db import migrate, role_of
+from meshkit.database_url import role_of
+from meshkit.db import migrate
 from tests.simulation.own_postgres import PATIENCE_SECONDS, OwnPostgres
 from tests.support.ledger_process import LedgerProcess
 

@@ -504,6 +504,7 @@ async def running_ledger(
     sandbox: bool = False,
     clock: ManualClock | None = None,
     connections: int = 10,
+    password_file: str = "",
 ) -> AsyncIterator[RunningLedger]:
     """Serve a Ledger whose clock stands at `at`. Its sweeper runs once and then sleeps for an hour."""
     clock = clock or ManualClock(at)
@@ -512,6 +513,7 @@ async def running_ledger(
         insecure=True,
         database_url=databases.url("ledger"),
         database_connections=connections,
+        database_password_file=password_file,
         listen=f"127.0.0.1:{free_port()}",
         catalog_address=NOBODY,
         contract_address=contract_address,

@@ -24,7 +24,8 @@ from sqlalchemy.engine import make_url
 
 from deploy.local import database
 from deploy.local.postgres import EmbeddedPostgres
-from meshkit.db import NEWEST, migrate, role_of
+from meshkit.database_url import role_of
+from meshkit.db import NEWEST, migrate
 
 # A copy of the template is 10 MB in some 300 files: in memory it takes half the CPU that it takes on a disk.
 MEMORY = Path("/dev/shm")
@@ -81,6 +82,11 @@ class Databases:
             for service, url in self.urls.items()
         }
         return replace(self, urls=moved)
+
+    def logging_in_as(self, service: str, role: str) -> "Databases":
+        """Return it as `service` reaches it with another role, and without a password."""
+        url = make_url(self.urls[service])._replace(username=role, password=None)
+        return replace(self, urls={**self.urls, service: url.render_as_string(hide_password=False)})
 
     def url(self, service: str) -> str:
         """`postgresql://…` with the runtime role of `service` (catalog, contract, ledger, alert)."""

@@ -9,7 +9,7 @@ import asyncpg
 from pydantic import TypeAdapter
 
 from meshkit.connections import Connections
-from meshkit.db import CONNECT_SECONDS_MAX, SESSION_SETTINGS, plain_url
+from meshkit.db import CONNECT_SECONDS_MAX, SESSION_SETTINGS
 from meshkit.quantity import INT64_MAX
 from services.ledger.domain.usage.event import EventResult
 from services.ledger.store.formats import EVENT_RESULT, RESPONSES
@@ -32,16 +32,16 @@ def at_most_int64(total: str) -> str:
     return f"least({total}, {INT64_MAX})::bigint"
 
 
-async def open_pool(url: str, *, size: int, connections: Connections | None = None) -> Pool:
+async def open_pool(database: str | Connections, *, size: int) -> Pool:
     """Return a pool of at most `size` connections. It connects on first use, so the database may be down now.
 
-    connections: opens them.
+    database: what opens them, or a URL.
     """
+    connections = database if isinstance(database, Connections) else Connections(database)
     return await asyncpg.create_pool(
-        plain_url(url),
         min_size=0,
         max_size=size,
-        connect=(connections or Connections()).connect,
+        connect=connections.connect,
         timeout=CONNECT_SECONDS_MAX,
         server_settings={
             **SESSION_SETTINGS,

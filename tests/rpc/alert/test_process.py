@@ -16,7 +16,7 @@ import pytest
 from grpc import StatusCode
 
 from meshkit.clock import ManualClock
-from meshkit.db import role_of
+from meshkit.database_url import role_of
 from meshkit.rpc.client import open_channel
 from purser.alert.v1 import alert_pb2 as pb
 from purser.alert.v1.alert_pb2_grpc import AlertServiceStub

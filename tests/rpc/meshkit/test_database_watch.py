@@ -22,19 +22,18 @@ async def wire(databases: Databases) -> AsyncIterator[SilentProxy]:
 @pytest.fixture
 async def watched(
     databases: Databases, wire: SilentProxy, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[tuple[DatabaseWatch, Connections, str]]:
+) -> AsyncIterator[tuple[DatabaseWatch, Connections]]:
     monkeypatch.setattr(database_watch, "ANSWER_SECONDS_MAX", 0.5)
-    plain = databases.at(wire.address).url("ledger")
-    connections = Connections()
-    watch = DatabaseWatch(plain, connections, SystemClock(), application_name="watch")
-    yield watch, connections, plain
+    connections = Connections(databases.at(wire.address).url("ledger"))
+    watch = DatabaseWatch(connections, SystemClock(), application_name="watch")
+    yield watch, connections
     await watch.stop()
 
 
 async def test_one_unanswered_attempt_at_the_start_is_not_taken_for_silence(
-    watched: tuple[DatabaseWatch, Connections, str], wire: SilentProxy
+    watched: tuple[DatabaseWatch, Connections], wire: SilentProxy
 ) -> None:
-    watch, connections, _ = watched
+    watch, connections = watched
     wire.fall_silent(Silence.HANGS)
 
     first = (await watch.look(), connections.is_silent)
@@ -46,32 +45,32 @@ async def test_one_unanswered_attempt_at_the_start_is_not_taken_for_silence(
 
 
 async def test_open_connections_are_dropped_when_the_watch_gets_no_answer_and_new_ones_refused_while_it_is_silent(
-    watched: tuple[DatabaseWatch, Connections, str], wire: SilentProxy
+    watched: tuple[DatabaseWatch, Connections], wire: SilentProxy
 ) -> None:
-    watch, connections, url = watched
+    watch, connections = watched
     assert await watch.look()
-    connection = await connections.connect(url)
+    connection = await connections.connect(timeout=60, server_settings={})
     wire.fall_silent(Silence.HANGS)
 
     assert not await watch.look()
 
     assert connection.is_closed()
     with pytest.raises(DatabaseSilent):
-        await connections.connect(url)
+        await connections.connect(timeout=60, server_settings={})
 
 
 async def test_a_host_that_took_over_is_used_at_once(
-    watched: tuple[DatabaseWatch, Connections, str], wire: SilentProxy
+    watched: tuple[DatabaseWatch, Connections], wire: SilentProxy
 ) -> None:
-    watch, connections, url = watched
+    watch, connections = watched
     assert await watch.look()
-    old = await connections.connect(url)
+    old = await connections.connect(timeout=60, server_settings={})
     wire.fall_silent(Silence.HANGS)
     wire.another_answers()
 
     assert await watch.look()
 
     assert old.is_closed()
-    new = await connections.connect(url)
+    new = await connections.connect(timeout=60, server_settings={})
     assert await new.fetchval("SELECT 1") == 1
     new.terminate()

@@ -86,9 +86,11 @@ async def test_a_connection_cut_in_a_transaction_is_unavailable_and_the_next_one
     assert await scalar(engine, "SELECT 1") == 1
 
 
-async def test_a_connection_cut_while_idle_is_replaced_without_an_error(engine: AsyncEngine) -> None:
+async def test_a_connection_cut_while_idle_is_replaced_without_an_error(
+    engine: AsyncEngine, databases: Databases
+) -> None:
     idle = await scalar(engine, "SELECT pg_backend_pid()")
-    killer = open_engine(engine.url.render_as_string(hide_password=False), application_name="killer")
+    killer = open_engine(databases.admin_url, application_name="killer")
     await scalar(killer, f"SELECT pg_terminate_backend({idle})")
     await killer.dispose()
 

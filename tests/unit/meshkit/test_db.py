@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from meshkit.db import DatabaseUrlUnusable, open_engine
+from meshkit.database_url import DatabaseUrlUnusable
+from meshkit.db import open_engine
 
 
 @pytest.mark.parametrize(

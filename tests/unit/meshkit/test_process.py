@@ -27,11 +27,11 @@ def test_a_fault_is_one_line_with_the_name_of_the_service() -> None:
     [
         (
             asyncpg.InvalidPasswordError("password authentication failed\nDETAIL: x"),
-            "pantry: 28P01: password authentication failed",
+            "pantry: the database is unavailable (28P01: password authentication failed)",
         ),
         (
             ConnectionRefusedError(111, "refused"),
-            "pantry: the database is unavailable; safe to retry with the same request_id"
+            "pantry: the database is unavailable"
             " (ConnectionRefusedError: [Errno 111] refused)",
         ),
     ],
