@@ -10,7 +10,7 @@ import asyncpg
 import structlog
 
 from meshkit.database_url import DatabaseUrl, Host
-from meshkit.poolers import PoolerUnusable, is_setting_refused, is_through_pooler, without_session_settings
+from meshkit.poolers import is_setting_refused, is_through_pooler, without_session_settings
 
 # Of several hosts: the next one is tried after this time, also if the first has lost power and refuses nothing.
 HOST_SECONDS_MAX: Final = 1.5
@@ -50,7 +50,7 @@ class Connections:
         return self._url.user
 
     async def connect(self, *_: Any, **options: Any) -> Any:
-        """Return a new connection, which drop_all drops. options: as of asyncpg.connect.
+        """Return a new connection, which drop_all drops. options: as of asyncpg.connect, with `timeout`.
 
         Positional arguments are ignored: a pool passes the URL that it was opened with. Raises DatabaseSilent,
         NoHostUsable, PoolerUnusable, or what asyncpg.connect raises.
@@ -61,16 +61,15 @@ class Connections:
         self._open.add(connection)
         return connection
 
-    async def probe(self, *, timeout: float, server_settings: Mapping[str, str], **options: Any) -> Any:
+    async def probe(self, **options: Any) -> Any:
         """Return a new connection even if the database counts as silent; drop_all does not drop it."""
         if len(self._url.hosts) == 1:
-            return await self._connect_to(self._used_last, timeout, server_settings, options)
+            return await self._connect_to(self._used_last, options)
+        options["timeout"] = min(options["timeout"], HOST_SECONDS_MAX)
         failures: list[tuple[Host, Exception]] = []
         for host in sorted(self._url.hosts, key=lambda one: one != self._used_last):
             try:
-                connection = await self._connect_to(
-                    host, min(timeout, HOST_SECONDS_MAX), server_settings, options
-                )
+                connection = await self._connect_to(host, options)
             except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
                 failures.append((host, error))
             else:
@@ -90,14 +89,13 @@ class Connections:
         self._open.clear()
         return len(dropped)
 
-    async def _connect_to(
-        self, host: Host, timeout: float, settings: Mapping[str, str], options: Mapping[str, Any]
-    ) -> Any:
-        arguments = {**self._url.arguments(host), **options, "timeout": timeout}
+    async def _connect_to(self, host: Host, options: Mapping[str, Any]) -> Any:
+        arguments = {**self._url.arguments(host), **options}
+        settings = dict(arguments.pop("server_settings", {}))
         if self._pooled.get(host):
             settings = without_session_settings(settings)
         try:
-            connection = await asyncpg.connect(**arguments, server_settings=dict(settings))
+            connection = await asyncpg.connect(**arguments, server_settings=settings)
         except asyncpg.ProtocolViolationError as error:
             if not is_setting_refused(error):
                 raise
@@ -106,7 +104,7 @@ class Connections:
             connection = await asyncpg.connect(**arguments, server_settings=settings)
         if host not in self._pooled:
             try:
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(options["timeout"]):
                     self._pooled[host] = await is_through_pooler(connection, str(host))
             except BaseException:
                 connection.terminate()

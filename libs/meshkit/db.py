@@ -83,8 +83,8 @@ async def migrate(
 ) -> None:
     """Migrate the schema of a service to its newest revision, or to the revision `to`. Does nothing if it is there.
 
-    database: with the role that owns the schema; not through a pooler. runtime_role: the role that serves, which is granted what the service's
-    privileges.py declares; None: the owner serves too.
+    database: with the role that owns the schema, and not through a pooler. runtime_role: the role that serves, which is
+    granted what the service's privileges.py declares; None: the owner serves too.
 
     Runs services/<service>/migrations (their env.py calls meshkit.migrations.run_env). Replicas that start at the same
     time migrate one after another. Raises the error of the failing statement; earlier revisions remain applied.
@@ -113,10 +113,7 @@ async def run_migrations(
     try:
         async with engine.connect() as connection:
             if connections.is_pooled:
-                raise PoolerUnusable(
-                    f"{name} cannot be migrated through a pooler",
-                    f"connect to PostgreSQL itself in PURSER_{name.upper()}_MIGRATION_DATABASE_URL",
-                )
+                raise _cannot_migrate(name)
             await connection.run_sync(_wait_for_migration_lock, name)
             config.attributes["connection"] = connection.sync_connection
             config.attributes["runtime_role"] = runtime_role or await connection.scalar(
@@ -124,8 +121,18 @@ async def run_migrations(
             )
             await connection.commit()
             await connection.run_sync(lambda _: command.upgrade(config, to))
+    except PoolerUnusable:
+        raise _cannot_migrate(name) from None
     finally:
         await engine.dispose()
+
+
+def _cannot_migrate(name: str) -> PoolerUnusable:
+    """A migration holds an advisory lock, and settings, of its session from its start to its end."""
+    return PoolerUnusable(
+        f"{name} cannot be migrated through a pooler",
+        f"connect to PostgreSQL itself in PURSER_{name.upper()}_MIGRATION_DATABASE_URL",
+    )
 
 
 def _wait_for_migration_lock(connection: Connection, name: str) -> None:

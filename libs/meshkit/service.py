@@ -127,9 +127,7 @@ async def service_builder(
     async with AsyncExitStack() as stack:
         control = await stack.enter_async_context(access(settings, wall=wall))
         connections = Connections(settings.database_url, password_file=settings.database_password_file)
-        engine = open_engine(
-            connections, pool_size=pool_size, application_name=application_name or name
-        )
+        engine = open_engine(connections, pool_size=pool_size, application_name=application_name or name)
         stack.push_async_callback(engine.dispose)
         # Stops after all parts that use the database: they end at once, even if it falls silent meanwhile.
         watch = DatabaseWatch(connections, wall, application_name=f"{name}-watch")

@@ -92,7 +92,7 @@ async def open_service(
     ) as service:
         pool = await open_pool(service.connections, size=settings.database_connections)
         service.stack.callback(pool.terminate)
-        store = PostgresStore(pool, wall=wall, ids=ids)
+        store = PostgresStore(pool, wall=wall, ids=ids, connections=service.connections)
         deliveries = Deliveries(
             AlertPeer(service.channel("alert")), ContractPeer(service.channel("contract"))
         )

@@ -31,8 +31,7 @@ def test_an_unavailable_database_gives_one_line(service: str) -> None:
     serving = _ended(service, "serve", database_url=NOWHERE, sandbox="true", listen="127.0.0.1:0")
 
     assert migrating.stderr == (
-        f"{service}: the database is unavailable"
-        " (ConnectionRefusedError: [Errno 111] Connection refused)\n"
+        f"{service}: the database is unavailable (ConnectionRefusedError: [Errno 111] Connection refused)\n"
     )
     assert serving.stderr.splitlines()[-1] == migrating.stderr.rstrip()
     assert migrating.returncode == serving.returncode == 1

@@ -74,6 +74,11 @@ class Databases:
         url = make_url(self.admin_url)
         return f"{url.host}:{url.port}"
 
+    def address_of(self, service: str) -> str:
+        """Return where `service` reaches the server: host:port."""
+        url = make_url(self.urls[service])
+        return f"{url.host}:{url.port}"
+
     def at(self, address: str) -> "Databases":
         """Return it as reached at another address of the server, such as that of a proxy."""
         host, _, port = address.rpartition(":")

@@ -2,13 +2,14 @@
 """All SQL of the Ledger. Rows never leave it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
 import asyncpg
 
 from meshkit.clock import Clock
+from meshkit.connections import Connections
 from meshkit.errors import MeshError
 from meshkit.faults import fault_of
 from meshkit.ids import Ids, first_id
@@ -71,6 +72,7 @@ VERIFY_SECONDS_MAX = 600
 TURN_SECONDS_MAX = 10.0
 # The longest that the lane waits for a lock: while it waits, all customers do.
 LANE_LOCK_TIMEOUT_MS = 50
+_NO_TRANSACTION = nullcontext()
 
 # Errors after which the whole transaction is retried: it lost a race against another one, or both deadlocked.
 _RACES = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
@@ -114,11 +116,13 @@ class Transaction:
 class PostgresStore:
     """The Ledger's database. Its errors are raised as MeshErrors; any other exception is a bug.
 
-    has_new_entries: pools that this process has written entries of. Whoever has dealt with one takes it out.
+    connections: what opens those of the pool; None: no pooler is between. has_new_entries: pools that this process has
+    written entries of. Whoever has dealt with one takes it out.
     """
 
-    def __init__(self, pool: Pool, *, wall: Clock, ids: Ids) -> None:
+    def __init__(self, pool: Pool, *, wall: Clock, ids: Ids, connections: Connections | None = None) -> None:
         self._pool = pool
+        self._connections = connections
         self._wall = wall
         self._ids = ids
         self._kept: Connection | None = None
@@ -256,7 +260,10 @@ class PostgresStore:
                 self._kept = await self._for_lane(await self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX))
         connection = self._kept
         try:
-            async with _translate_database_errors(unchanged=(*_RACES, asyncpg.LockNotAvailableError)):
+            async with (
+                _translate_database_errors(unchanged=(*_RACES, asyncpg.LockNotAvailableError)),
+                self._lane_transaction(connection),
+            ):
                 yield connection
         except BaseException as error:
             if isinstance(error.__cause__, asyncpg.ReadOnlySQLTransactionError):
@@ -266,7 +273,16 @@ class PostgresStore:
                 await self._discard(connection)
             raise
 
+    @property
+    def _is_pooled(self) -> bool:
+        return self._connections is not None and self._connections.is_pooled
+
+    def _lane_transaction(self, connection: Connection) -> AbstractAsyncContextManager[object]:
+        return _impatient_transaction(connection) if self._is_pooled else _NO_TRANSACTION
+
     async def _for_lane(self, connection: Connection) -> Connection:
+        if self._is_pooled:
+            return connection
         try:
             await connection.execute(f"SET lock_timeout = {LANE_LOCK_TIMEOUT_MS}")
         except BaseException:
@@ -297,6 +313,14 @@ class PostgresStore:
         """Replace all sessions, because one is read-only: its default from before a failover would never change."""
         connection.terminate()
         await self._pool.expire_connections()
+
+
+@asynccontextmanager
+async def _impatient_transaction(connection: Connection) -> AsyncIterator[None]:
+    """Open a transaction with the lane's lock_timeout: behind a pooler, others use the session afterwards."""
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = {LANE_LOCK_TIMEOUT_MS}")
+        yield
 
 
 def _is_lost(connection: Connection) -> bool:

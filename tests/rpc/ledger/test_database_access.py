@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A database that refuses logins, because it is full or the password was rotated, is used again once it accepts them."""
+"""A database that refuses logins, as it is full or the password was rotated, is used again once it accepts them."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -49,14 +49,14 @@ async def test_open_connections_are_dropped_when_the_watch_gets_no_answer_and_ne
 ) -> None:
     watch, connections = watched
     assert await watch.look()
-    connection = await connections.connect(timeout=60, server_settings={})
+    connection = await connections.connect(timeout=60)
     wire.fall_silent(Silence.HANGS)
 
     assert not await watch.look()
 
     assert connection.is_closed()
     with pytest.raises(DatabaseSilent):
-        await connections.connect(timeout=60, server_settings={})
+        await connections.connect(timeout=60)
 
 
 async def test_a_host_that_took_over_is_used_at_once(
@@ -64,13 +64,13 @@ async def test_a_host_that_took_over_is_used_at_once(
 ) -> None:
     watch, connections = watched
     assert await watch.look()
-    old = await connections.connect(timeout=60, server_settings={})
+    old = await connections.connect(timeout=60)
     wire.fall_silent(Silence.HANGS)
     wire.another_answers()
 
     assert await watch.look()
 
     assert old.is_closed()
-    new = await connections.connect(timeout=60, server_settings={})
+    new = await connections.connect(timeout=60)
     assert await new.fetchval("SELECT 1") == 1
     new.terminate()

@@ -9,7 +9,11 @@ from meshkit.database_url import DatabaseUrl, DatabaseUrlUnusable, Host, role_of
 def test_a_url_names_several_hosts_each_with_its_port() -> None:
     url = DatabaseUrl.parse("postgresql://ledger:secret@db1:5433,db2,[::1]:5434/purser")
 
-    assert url.hosts == (Host(name="db1", port=5433), Host(name="db2", port=5432), Host(name="::1", port=5434))
+    assert url.hosts == (
+        Host(name="db1", port=5433),
+        Host(name="db2", port=5432),
+        Host(name="::1", port=5434),
+    )
 
 
 def test_of_several_hosts_the_one_that_takes_writes_is_used() -> None:

@@ -31,8 +31,7 @@ def test_a_fault_is_one_line_with_the_name_of_the_service() -> None:
         ),
         (
             ConnectionRefusedError(111, "refused"),
-            "pantry: the database is unavailable"
-            " (ConnectionRefusedError: [Errno 111] refused)",
+            "pantry: the database is unavailable (ConnectionRefusedError: [Errno 111] refused)",
         ),
     ],
 )
