@@ -15,8 +15,14 @@ EVENTS ?= 100000
 # How many worker processes `make test` uses; a part of the suite finishes before workers would have started.
 WORKERS ?= $(if $(TESTS),0,logical)
 
+# For `make sbom`.
+SBOM ?= build/sbom.json
+
 # For `make lock`.
 UPGRADE ?= --upgrade
+
+COMPILE = $(RUN) -m piptools compile --quiet --strip-extras --generate-hashes --allow-unsafe \
+	--no-header --no-annotate --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 # The interpreter that creates .venv; empty: the newest working Python >= 3.11 on PATH.
 PYTHON ?=
@@ -112,11 +118,20 @@ format: install ## format the code with ruff and buf
 	@$(RUN) -m ruff format .
 	@sh deploy/local/protos.sh format
 
-lock: install ## resolve both pyproject.toml again into deploy/requirements.lock (UPGRADE= keeps the versions that it has)
+lock: install ## resolve both pyproject.toml again into deploy/requirements.lock, and those of the image (UPGRADE= keeps the versions)
 	@$(RUN) -c 'import sys; sys.exit("purser: make the lock with the oldest supported Python: make clean; make PYTHON=python3.11 lock" if sys.version_info[:2] != (3, 11) else 0)'
-	@$(RUN) deploy/local/requirements.py | $(RUN) -m piptools compile --quiet $(UPGRADE) --strip-extras --generate-hashes --allow-unsafe \
-		--no-header --no-annotate --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-		--output-file deploy/requirements.lock -
+	@$(RUN) deploy/local/requirements.py | $(COMPILE) $(UPGRADE) --output-file deploy/requirements.lock -
+	@$(RUN) deploy/local/requirements.py traces | $(COMPILE) --constraint deploy/requirements.lock --output-file deploy/image/requirements.lock -
+	@echo hatchling | $(COMPILE) --constraint deploy/requirements.lock --output-file deploy/image/build.lock -
+
+##@ Operate
+image-check: install ## carry out the steps of the image's Dockerfile in a plain folder, and serve from there (2 min; needs no container engine)
+	@PURSER_IMAGE_CHECK=1 $(RUN) -m pytest tests/e2e/test_image.py
+
+sbom: install ## write the bill of materials of the image's packages (CycloneDX) into SBOM (default: build/sbom.json)
+	@mkdir -p $(dir $(SBOM))
+	@$(RUN) -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible --of JSON --output-file $(SBOM) \
+		deploy/image/requirements.lock
 
 clean: ## remove .venv and all caches, but not the data of `make up` in .purser
 	@rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -133,4 +148,4 @@ $(STAMP):
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable ./libs --editable . && \
 	touch $@
 
-.PHONY: help demo up install test browser simulate fuzz crash crash-import chaos go-caller lint types protos-check bench bench-layers bench-picture picture protos stubs format lock clean
+.PHONY: help demo up install test browser image-check sbom simulate fuzz crash crash-import chaos go-caller lint types protos-check bench bench-layers bench-picture picture protos stubs format lock clean

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prints what deploy/requirements.lock must contain: the requirements of both distributions and of every extra."""
+"""Prints what a lock must contain: the requirements of both distributions and of the extras that are named, or of all.
 
+`python deploy/local/requirements.py [EXTRA…]`
+"""
+
+import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -10,15 +14,19 @@ PROJECTS = (ROOT / "pyproject.toml", ROOT / "libs" / "pyproject.toml")
 OURS = "purser-client"
 
 
-def requirements() -> Iterator[str]:
-    """Yield the requirements as the projects state them, except for the distribution that is built here."""
+def requirements(named: Collection[str] = ()) -> Iterator[str]:
+    """Yield the requirements as the projects state them, except for the distribution that is built here.
+
+    named: the extras; empty: all.
+    """
     for project in PROJECTS:
         stated = tomllib.loads(project.read_text())["project"]
-        extras = stated.get("optional-dependencies", {}).values()
-        for requirement in [*stated["dependencies"], *(one for extra in extras for one in extra)]:
+        extras = stated.get("optional-dependencies", {})
+        chosen = [one for extra in extras if not named or extra in named for one in extras[extra]]
+        for requirement in [*stated["dependencies"], *chosen]:
             if not requirement.startswith(f"{OURS}=="):
                 yield requirement
 
 
 if __name__ == "__main__":
-    print(*requirements(), sep="\n")
+    print(*requirements(sys.argv[1:]), sep="\n")
