@@ -74,8 +74,8 @@ crash: install ## kill -9 Ledgers and PostgreSQL KILLS (default: 30) times under
 crash-import: install ## kill -9 importer, Ledger and PostgreSQL while EVENTS (default: 100000) are imported, from SEED, and verify
 	@$(RUN) -m tests.simulation.crash_import --events $(EVENTS) $(if $(SEED),--seed $(SEED))
 
-chaos: install ## let faults strike a whole mesh under load for MINUTES (default: 10), from SEED, and compare everything
-	@$(RUN) -m tests.simulation.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+chaos: install ## let faults strike a whole mesh under load for MINUTES (default: 10), from SEED (ONLY="disk full"), and compare everything
+	@$(RUN) -m tests.simulation.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)")
 
 go-caller: install ## generate stubs for Go, build a caller with them and run it (cold: 2 min; needs Go and its module proxy)
 	@PURSER_GO_CALLER=1 $(RUN) -m pytest tests/e2e/test_go_caller.py

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from tests.simulation.chaos.disk import is_possible, restart_with_own_mounts
+from tests.simulation.chaos.faults import FAULTS
 from tests.simulation.chaos.outcome import table_of, verdict
 from tests.simulation.chaos.run import chaos
 from tests.simulation.chaos.strikes import Plan
@@ -44,6 +45,10 @@ def main(
         int | None,
         typer.Option(help="the same seed makes the same faults and requests; without it, a random one"),
     ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="strike only with this fault; may be repeated")
+    ] = None,
+    keep: Annotated[bool, typer.Option(help="keep the logs, also of a run without findings")] = False,
     short: Annotated[bool, typer.Option(help="strike with each of the cheap faults once, and end")] = False,
 ) -> None:
     """Let faults strike a whole mesh under load, and compare everything. Exits with 1 when there is a finding."""
@@ -54,10 +59,14 @@ def main(
     console = Console(highlight=False, width=COLUMNS)
     chosen = secrets.randbelow(10**6) if seed is None else seed
     console.print(f"seed {chosen}")
+    if unknown := set(only or ()) - FAULTS.keys():
+        raise typer.BadParameter(f"no such fault: {', '.join(unknown)}; there are: {', '.join(FAULTS)}")
     plan = replace(SHORT, seed=chosen) if short else Plan(seed=chosen, seconds=60 * minutes, counts=TWO)
+    if only:
+        plan = replace(plan, faults=tuple(only))
     if not is_possible():
         plan = replace(plan, disk_megabytes=None)
-    outcome = asyncio.run(chaos(plan, say=console))
+    outcome = asyncio.run(chaos(plan, say=console, keeps_logs=keep))
     console.print(table_of(outcome))
     for line in verdict(outcome):
         console.print(line, style="green" if outcome.is_good else "red", markup=False)

@@ -9,12 +9,14 @@ import asyncio
 import random
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import timedelta
+
+import asyncpg
 
 from deploy.local.webhook_receiver import WebhookReceiver
 from tests.simulation.chaos.clocks import COMPILERS
-from tests.simulation.chaos.disk import NOT_HERE
+from tests.simulation.chaos.disk import NOT_HERE, SmallDisk
 from tests.simulation.chaos.mesh import ChaosMesh, Replica
 from tests.simulation.fault_proxy import FaultProxy
 
@@ -50,6 +52,22 @@ async def _replica_killed(stage: Stage) -> AsyncIterator[str]:
     await replica.kill()
     yield replica.name
     await replica.start()
+
+
+@asynccontextmanager
+async def _replica_without_database(stage: Stage) -> AsyncIterator[str]:
+    """It starts while the database is away: it may end with one line, and is then started again."""
+    replica, mesh = stage.replica(), stage.mesh
+    await replica.kill()
+    mesh.database_proxy.cut_off(*mesh.database_proxy.servers)
+    await replica.start()
+    yield replica.name
+    mesh.database_proxy.heal()
+    said = f"{replica.name} stopped with exit code 1: {replica.service}: the database is unavailable"
+    deaths = [death for death in mesh.deaths if death.startswith(said)]
+    for death in deaths:
+        mesh.deaths.remove(death)
+        await replica.start()
 
 
 @asynccontextmanager
@@ -133,25 +151,55 @@ async def _database_silent(stage: Stage) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def _disk_full(stage: Stage) -> AsyncIterator[str]:
-    """PostgreSQL ends by itself when it cannot write its log; then it is started again when there is room."""
+    """No table can grow; the log goes on in files that PostgreSQL had kept."""
+    async with _filled(stage):
+        yield "PostgreSQL's disk"
+
+
+@asynccontextmanager
+async def _log_full(stage: Stage) -> AsyncIterator[str]:
+    """Those files are used up too: PostgreSQL stops, and cannot start before there is room."""
+    async with _filled(stage):
+        using = asyncio.create_task(_use_up_log(stage.mesh.admin_url))
+        try:
+            yield "PostgreSQL's disk"
+        finally:
+            using.cancel()
+
+
+@asynccontextmanager
+async def _filled(stage: Stage) -> AsyncIterator[None]:
     disk = stage.mesh.disk
     assert disk is not None
     disk.fill()
-    filling = asyncio.create_task(_keep_full(stage))
+    filling = asyncio.create_task(_keep_full(disk))
     try:
-        yield "PostgreSQL's disk"
+        yield
     finally:
         filling.cancel()
         disk.free()
     await stage.mesh.postgres.restart_if_ended()
 
 
-async def _keep_full(stage: Stage) -> None:
+async def _keep_full(disk: SmallDisk) -> None:
     """Take what PostgreSQL frees by itself."""
-    assert stage.mesh.disk is not None
     while True:
         await asyncio.sleep(FILL_SECONDS)
-        stage.mesh.disk.fill()
+        disk.fill()
+
+
+async def _use_up_log(admin_url: str) -> None:
+    """Let PostgreSQL begin a new file of its log again and again, as much load would."""
+    while True:
+        with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            connection = await asyncpg.connect(admin_url, timeout=FILL_SECONDS * 10)
+            try:
+                while True:
+                    await connection.execute("SELECT pg_switch_wal()", timeout=FILL_SECONDS * 10)
+                    await asyncio.sleep(FILL_SECONDS)
+            finally:
+                connection.terminate()
+        await asyncio.sleep(FILL_SECONDS)
 
 
 @asynccontextmanager
@@ -186,12 +234,14 @@ FAULTS: Mapping[str, Strike] = {
     "replica paused": _replica_paused,
     "replica cut off": _replica_cut_off,
     "replica silent": _replica_silent,
+    "replica without database": _replica_without_database,
     "service killed": _service_killed,
     "database killed": _database_killed,
     "database paused": _database_paused,
     "database cut off": _database_cut_off,
     "database silent": _database_silent,
     "disk full": _disk_full,
+    "log full": _log_full,
     "clock wrong": _clock_wrong,
     "certificates expired": _certificates_expired,
     "receiver away": _receiver_away,
@@ -200,9 +250,9 @@ FAULTS: Mapping[str, Strike] = {
 
 def left_out(mesh: ChaosMesh) -> dict[str, str]:
     """Return the faults that this machine does not allow, and why."""
-    why = {}
+    why: dict[str, str] = {}
     if mesh.disk is None:
-        why["disk full"] = NOT_HERE
+        why |= dict.fromkeys(("disk full", "log full"), NOT_HERE)
     if mesh.library is None:
         why["clock wrong"] = f"no wrong clocks: this needs a C compiler ({', '.join(COMPILERS)})"
     return why

@@ -36,6 +36,7 @@ class Outcome:
     """wrong: the findings, one line each. checked: what was compared at the end, as text and number.
 
     left_out: faults that this machine does not allow, and why. stopped: why the run ended early, "" when it did not.
+    logs: the folder of the logs, "" when it is removed.
     """
 
     seed: int
@@ -48,6 +49,7 @@ class Outcome:
     drained_seconds: float = 0.0
     checked: dict[str, int] = field(default_factory=dict)
     stopped: str = ""
+    logs: str = ""
     wrong: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -96,7 +98,9 @@ def _counts(errors: Mapping[str, int]) -> str:
 def verdict(outcome: Outcome) -> list[str]:
     """Say in words what was checked and what was found, one line each; the first line is the result."""
     count = len(outcome.strikes)
-    notes = [f"Left out: {why}." for why in outcome.left_out.values()]
+    notes = [f"Left out: {why}." for why in dict.fromkeys(outcome.left_out.values())]
+    if outcome.logs:
+        notes.append(f"The logs of all processes are in {outcome.logs}.")
     shown = outcome.wrong[:FINDINGS_SHOWN]
     if len(outcome.wrong) > FINDINGS_SHOWN:
         shown.append(f"and {len(outcome.wrong) - FINDINGS_SHOWN:,} more")

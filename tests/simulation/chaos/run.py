@@ -24,7 +24,7 @@ from tests.simulation.crash_writers import Writer
 PLENTY_MICROS, LITTLE_MICROS = 10**13, 20_000_000
 
 
-async def chaos(plan: Plan, *, say: Console | None = None) -> Outcome:
+async def chaos(plan: Plan, *, say: Console | None = None, keeps_logs: bool = False) -> Outcome:
     """Run it. Whatever goes wrong is in the outcome."""
     outcome = Outcome(seed=plan.seed)
     dice = random.Random(plan.seed)
@@ -44,10 +44,10 @@ async def chaos(plan: Plan, *, say: Console | None = None) -> Outcome:
         outcome.stopped = "; ".join(str(one) for one in stopped.exceptions)
     finally:
         outcome.wrong += mesh.deaths
-        if outcome.is_good:
+        if outcome.is_good and not keeps_logs:
             shutil.rmtree(folder, ignore_errors=True)
         else:
-            outcome.wrong.append(f"the logs are in {folder}")
+            outcome.logs = str(folder)
     outcome.seconds = time.monotonic() - began
     return outcome
 
