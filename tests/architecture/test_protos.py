@@ -11,6 +11,7 @@ from pathlib import Path
 
 import google.api
 import pytest
+from google.api import annotations_pb2
 from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 from grpc_tools import protoc
@@ -27,6 +28,8 @@ STATUSES = (
 PROMISE = re.compile(
     rf"([A-Z][A-Z_]+(?:(?:,| or|,? and)\s+[A-Z][A-Z_]+)*)\s+\(({STATUSES.replace(' ', '|')})\)"
 )
+# Of fields that a path may contain.
+PATH_TYPES = (FieldDescriptorProto.TYPE_STRING, FieldDescriptorProto.TYPE_INT64)
 REASON = re.compile(r"[A-Z][A-Z_]+")
 KIND_OF_BASE = {
     "Invalid": "INVALID_ARGUMENT",
@@ -209,15 +212,57 @@ def test_every_reason_of_a_service_is_promised_in_its_protos(
     ] == []
 
 
+def _wrong_paths(files: list[FileDescriptorProto]) -> list[str]:
+    """Return rpcs of callers without a path of JSON over HTTP, and paths that cannot work."""
+    wrong, seen = [], set()
+    for file in files:
+        requests = {message.name: message for message in file.message_type}
+        for service in file.service:
+            for method in service.method:
+                rule = method.options.Extensions[annotations_pb2.http]
+                name = f"{file.package}.{service.name}/{method.name}"
+                if service.name.endswith("PeerService"):
+                    wrong += [f"{name} is for services only"] * bool(rule.WhichOneof("pattern"))
+                    continue
+                verb = rule.WhichOneof("pattern")
+                path = getattr(rule, verb) if verb else ""
+                plain = {
+                    field.name
+                    for field in requests[method.input_type.rpartition(".")[2]].field
+                    if field.type in PATH_TYPES and field.label != FieldDescriptorProto.LABEL_REPEATED
+                }
+                shape = verb, re.sub(r"\{[^}]*\}", "{}", path)
+                has_name = [(one.post, one.body) for one in rule.additional_bindings] == [(f"/{name}", "*")]
+                is_right = (
+                    path.startswith("/v1/")
+                    and set(re.findall(r"\{([^}]*)\}", path)) <= plain
+                    and shape not in seen
+                    and rule.body == ("" if verb == "get" else "*")
+                    and has_name
+                    and (verb == "get")
+                    == (method.name.startswith(READS) and not method.name.startswith("Preview"))
+                )
+                seen.add(shape)
+                wrong += [] if is_right else [f"{name}: {verb} {path}"]
+    return wrong
+
+
+def test_every_rpc_of_callers_has_one_path_of_its_own_and_its_name(protos: list[FileDescriptorProto]) -> None:
+    assert _wrong_paths(protos) == []
+
+
 def test_protos_that_break_the_rules_are_caught(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b.proto").write_text(
         """
         syntax = "proto3";
         package purser.a.v1;
+        import "google/api/annotations.proto";
         // Does things.
         service Thing {
-          rpc Buy(BuyRequest) returns (BuyResponse);
+          rpc Buy(BuyRequest) returns (BuyResponse) {
+            option (google.api.http) = { post: "/v1/{price}:buy" body: "*" };
+          }
           // Sells. Errors: NO_BUYER, GONE_AWAY (NOT_FOUND).
           rpc Sell(BuyRequest) returns (BuyResponse);
         }
@@ -235,5 +280,9 @@ def test_protos_that_break_the_rules_are_caught(tmp_path: Path) -> None:
         "a/b.proto: BuyRequest.price is a float",
         "a/b.proto: BuyRequest has no request_id",
         "a/b.proto: Sell has not a request and a response of its own",
+    ]
+    assert _wrong_paths(files) == [
+        "purser.a.v1.Thing/Buy: post /v1/{price}:buy",
+        "purser.a.v1.Thing/Sell: None ",
     ]
     assert _promises(files, "a") == {("NO_BUYER", "NOT_FOUND"), ("GONE_AWAY", "NOT_FOUND")}

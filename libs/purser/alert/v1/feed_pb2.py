@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from purser.access.v1 import access_pb2 as purser_dot_access_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apurser/alert/v1/feed.proto\x12\x0fpurser.alert.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\"\x9f\x01\n\x05\x45vent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\x12\x19\n\x11\x63ustomer_sequence\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07payload\x18\x06 \x01(\t\"\x90\x01\n\x11ListEventsRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x13\n\x0b\x65vent_types\x18\x02 \x03(\t\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x05 \x01(\x05\"^\n\x12ListEventsResponse\x12&\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.purser.alert.v1.Event\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"~\n\x12WatchEventsRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x13\n\x0b\x65vent_types\x18\x02 \x03(\t\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"L\n\x13WatchEventsResponse\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.purser.alert.v1.Event\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t2\xdb\x01\n\x10\x45ventFeedService\x12`\n\nListEvents\x12\".purser.alert.v1.ListEventsRequest\x1a#.purser.alert.v1.ListEventsResponse\"\t\x8a\xb5\x18\x05\n\x03\x05\x06\x07\x12\x65\n\x0bWatchEvents\x12#.purser.alert.v1.WatchEventsRequest\x1a$.purser.alert.v1.WatchEventsResponse\"\t\x8a\xb5\x18\x05\n\x03\x05\x06\x07\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apurser/alert/v1/feed.proto\x12\x0fpurser.alert.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\"\x9f\x01\n\x05\x45vent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\x12\x19\n\x11\x63ustomer_sequence\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07payload\x18\x06 \x01(\t\"\x90\x01\n\x11ListEventsRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x13\n\x0b\x65vent_types\x18\x02 \x03(\t\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x05 \x01(\x05\"^\n\x12ListEventsResponse\x12&\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.purser.alert.v1.Event\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"~\n\x12WatchEventsRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x13\n\x0b\x65vent_types\x18\x02 \x03(\t\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"L\n\x13WatchEventsResponse\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.purser.alert.v1.Event\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t2\xee\x02\n\x10\x45ventFeedService\x12\xa5\x01\n\nListEvents\x12\".purser.alert.v1.ListEventsRequest\x1a#.purser.alert.v1.ListEventsResponse\"N\x8a\xb5\x18\x05\n\x03\x05\x06\x07\x82\xd3\xe4\x93\x02?\x12\n/v1/eventsZ1\",/purser.alert.v1.EventFeedService/ListEvents:\x01*\x12\xb1\x01\n\x0bWatchEvents\x12#.purser.alert.v1.WatchEventsRequest\x1a$.purser.alert.v1.WatchEventsResponse\"U\x8a\xb5\x18\x05\n\x03\x05\x06\x07\x82\xd3\xe4\x93\x02\x46\x12\x10/v1/events:watchZ2\"-/purser.alert.v1.EventFeedService/WatchEvents:\x01*0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,19 +35,19 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'purser.alert.v1.feed_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EVENTFEEDSERVICE'].methods_by_name['ListEvents']._loaded_options = None
-  _globals['_EVENTFEEDSERVICE'].methods_by_name['ListEvents']._serialized_options = b'\212\265\030\005\n\003\005\006\007'
+  _globals['_EVENTFEEDSERVICE'].methods_by_name['ListEvents']._serialized_options = b'\212\265\030\005\n\003\005\006\007\202\323\344\223\002?\022\n/v1/eventsZ1\",/purser.alert.v1.EventFeedService/ListEvents:\001*'
   _globals['_EVENTFEEDSERVICE'].methods_by_name['WatchEvents']._loaded_options = None
-  _globals['_EVENTFEEDSERVICE'].methods_by_name['WatchEvents']._serialized_options = b'\212\265\030\005\n\003\005\006\007'
-  _globals['_EVENT']._serialized_start=112
-  _globals['_EVENT']._serialized_end=271
-  _globals['_LISTEVENTSREQUEST']._serialized_start=274
-  _globals['_LISTEVENTSREQUEST']._serialized_end=418
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=420
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=514
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=516
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=642
-  _globals['_WATCHEVENTSRESPONSE']._serialized_start=644
-  _globals['_WATCHEVENTSRESPONSE']._serialized_end=720
-  _globals['_EVENTFEEDSERVICE']._serialized_start=723
-  _globals['_EVENTFEEDSERVICE']._serialized_end=942
+  _globals['_EVENTFEEDSERVICE'].methods_by_name['WatchEvents']._serialized_options = b'\212\265\030\005\n\003\005\006\007\202\323\344\223\002F\022\020/v1/events:watchZ2\"-/purser.alert.v1.EventFeedService/WatchEvents:\001*'
+  _globals['_EVENT']._serialized_start=142
+  _globals['_EVENT']._serialized_end=301
+  _globals['_LISTEVENTSREQUEST']._serialized_start=304
+  _globals['_LISTEVENTSREQUEST']._serialized_end=448
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=450
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=544
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=546
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=672
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=674
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=750
+  _globals['_EVENTFEEDSERVICE']._serialized_start=753
+  _globals['_EVENTFEEDSERVICE']._serialized_end=1119
 # @@protoc_insertion_point(module_scope)

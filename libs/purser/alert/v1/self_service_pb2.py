@@ -22,13 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from purser.access.v1 import access_pb2 as purser_dot_access_dot_v1_dot_access__pb2
 from purser.alert.v1 import alert_pb2 as purser_dot_alert_dot_v1_dot_alert__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"purser/alert/v1/self_service.proto\x12\x0fpurser.alert.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\x1a\x1bpurser/alert/v1/alert.proto\"\xe6\x02\n\x15\x43reateOwnAlertRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04name\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x34\n\nalert_type\x18\x04 \x01(\x0e\x32\x1a.purser.alert.v1.AlertTypeB\x04\xe2\x41\x01\x02\x12\x16\n\x0e\x63redit_type_id\x18\x05 \x01(\t\x12\x18\n\x10threshold_micros\x18\x06 \x01(\x03\x12\x11\n\tgroup_key\x18\x07 \x01(\t\x12\x13\n\x0bgroup_value\x18\x08 \x01(\t\x12,\n\x06window\x18\t \x01(\x0e\x32\x1c.purser.alert.v1.SpendWindow\x12\x12\n\nproduct_id\x18\n \x01(\t\x12\x1b\n\x13\x65xpires_within_days\x18\x0b \x01(\x05\x12\x15\n\rcurrency_code\x18\x0c \x01(\t\"?\n\x16\x43reateOwnAlertResponse\x12%\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x16.purser.alert.v1.Alert\"J\n\x16\x41rchiveOwnAlertRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x61lert_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"@\n\x17\x41rchiveOwnAlertResponse\x12%\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x16.purser.alert.v1.Alert\"\xe3\x01\n\x0eOwnDestination\x12\x16\n\x0e\x64\x65stination_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x13\n\x0b\x65vent_types\x18\x03 \x03(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63onfirm_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x64isable_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"~\n\x1b\x43reateOwnDestinationRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61\x64\x64ress\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x0b\x65vent_types\x18\x04 \x03(\t\"T\n\x1c\x43reateOwnDestinationResponse\x12\x34\n\x0b\x64\x65stination\x18\x01 \x01(\x0b\x32\x1f.purser.alert.v1.OwnDestination\"m\n\x1c\x43onfirmOwnDestinationRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0e\x64\x65stination_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x04\x63ode\x18\x03 \x01(\tB\x07\x80\x01\x01\xe2\x41\x01\x02\"U\n\x1d\x43onfirmOwnDestinationResponse\x12\x34\n\x0b\x64\x65stination\x18\x01 \x01(\x0b\x32\x1f.purser.alert.v1.OwnDestination\"U\n\x1bRemoveOwnDestinationRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0e\x64\x65stination_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"T\n\x1cRemoveOwnDestinationResponse\x12\x34\n\x0b\x64\x65stination\x18\x01 \x01(\x0b\x32\x1f.purser.alert.v1.OwnDestination\"7\n\x1aListOwnDestinationsRequest\x12\x19\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"T\n\x1bListOwnDestinationsResponse\x12\x35\n\x0c\x64\x65stinations\x18\x01 \x03(\x0b\x32\x1f.purser.alert.v1.OwnDestination\"\x99\x02\n\x0bOwnDelivery\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x16\n\x0e\x64\x65stination_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x12\n\nevent_type\x18\x04 \x01(\t\x12\x10\n\x08\x61lert_id\x18\x05 \x01(\t\x12/\n\x06status\x18\x06 \x01(\x0e\x32\x1f.purser.alert.v1.DeliveryStatus\x12\x12\n\nlast_error\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x64\x65liver_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\\\n\x18ListOwnDeliveriesRequest\x12\x19\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"f\n\x19ListOwnDeliveriesResponse\x12\x30\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1c.purser.alert.v1.OwnDelivery\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xd5\x06\n\x0bSelfService\x12j\n\x0e\x43reateOwnAlert\x12&.purser.alert.v1.CreateOwnAlertRequest\x1a\'.purser.alert.v1.CreateOwnAlertResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x12m\n\x0f\x41rchiveOwnAlert\x12\'.purser.alert.v1.ArchiveOwnAlertRequest\x1a(.purser.alert.v1.ArchiveOwnAlertResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x12|\n\x14\x43reateOwnDestination\x12,.purser.alert.v1.CreateOwnDestinationRequest\x1a-.purser.alert.v1.CreateOwnDestinationResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x12\x7f\n\x15\x43onfirmOwnDestination\x12-.purser.alert.v1.ConfirmOwnDestinationRequest\x1a..purser.alert.v1.ConfirmOwnDestinationResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x12|\n\x14RemoveOwnDestination\x12,.purser.alert.v1.RemoveOwnDestinationRequest\x1a-.purser.alert.v1.RemoveOwnDestinationResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x12y\n\x13ListOwnDestinations\x12+.purser.alert.v1.ListOwnDestinationsRequest\x1a,.purser.alert.v1.ListOwnDestinationsResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x12s\n\x11ListOwnDeliveries\x12).purser.alert.v1.ListOwnDeliveriesRequest\x1a*.purser.alert.v1.ListOwnDeliveriesResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"purser/alert/v1/self_service.proto\x12\x0fpurser.alert.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\x1a\x1bpurser/alert/v1/alert.proto\"\xe6\x02\n\x15\x43reateOwnAlertRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04name\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x34\n\nalert_type\x18\x04 \x01(\x0e\x32\x1a.purser.alert.v1.AlertTypeB\x04\xe2\x41\x01\x02\x12\x16\n\x0e\x63redit_type_id\x18\x05 \x01(\t\x12\x18\n\x10threshold_micros\x18\x06 \x01(\x03\x12\x11\n\tgroup_key\x18\x07 \x01(\t\x12\x13\n\x0bgroup_value\x18\x08 \x01(\t\x12,\n\x06window\x18\t \x01(\x0e\x32\x1c.purser.alert.v1.SpendWindow\x12\x12\n\nproduct_id\x18\n \x01(\t\x12\x1b\n\x13\x65xpires_within_days\x18\x0b \x01(\x05\x12\x15\n\rcurrency_code\x18\x0c \x01(\t\"?\n\x16\x43reateOwnAlertResponse\x12%\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x16.purser.alert.v1.Alert\"J\n\x16\x41rchiveOwnAlertRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x61lert_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"@\n\x17\x41rchiveOwnAlertResponse\x12%\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x16.purser.alert.v1.Alert\"\xe3\x01\n\x0eOwnDestination\x12\x16\n\x0e\x64\x65stination_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x13\n\x0b\x65vent_types\x18\x03 \x03(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63onfirm_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x64isable_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"~\n\x1b\x43reateOwnDestinationRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61\x64\x64ress\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x0b\x65vent_types\x18\x04 \x03(\t\"T\n\x1c\x43reateOwnDestinationResponse\x12\x34\n\x0b\x64\x65stination\x18\x01 \x01(\x0b\x32\x1f.purser.alert.v1.OwnDestination\"m\n\x1c\x43onfirmOwnDestinationRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0e\x64\x65stination_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x04\x63ode\x18\x03 \x01(\tB\x07\x80\x01\x01\xe2\x41\x01\x02\"U\n\x1d\x43onfirmOwnDestinationResponse\x12\x34\n\x0b\x64\x65stination\x18\x01 \x01(\x0b\x32\x1f.purser.alert.v1.OwnDestination\"U\n\x1bRemoveOwnDestinationRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0e\x64\x65stination_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"T\n\x1cRemoveOwnDestinationResponse\x12\x34\n\x0b\x64\x65stination\x18\x01 \x01(\x0b\x32\x1f.purser.alert.v1.OwnDestination\"7\n\x1aListOwnDestinationsRequest\x12\x19\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"T\n\x1bListOwnDestinationsResponse\x12\x35\n\x0c\x64\x65stinations\x18\x01 \x03(\x0b\x32\x1f.purser.alert.v1.OwnDestination\"\x99\x02\n\x0bOwnDelivery\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x16\n\x0e\x64\x65stination_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x12\n\nevent_type\x18\x04 \x01(\t\x12\x10\n\x08\x61lert_id\x18\x05 \x01(\t\x12/\n\x06status\x18\x06 \x01(\x0e\x32\x1f.purser.alert.v1.DeliveryStatus\x12\x12\n\nlast_error\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x64\x65liver_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\\\n\x18ListOwnDeliveriesRequest\x12\x19\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"f\n\x19ListOwnDeliveriesResponse\x12\x30\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1c.purser.alert.v1.OwnDelivery\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xc6\x0c\n\x0bSelfService\x12\xce\x01\n\x0e\x43reateOwnAlert\x12&.purser.alert.v1.CreateOwnAlertRequest\x1a\'.purser.alert.v1.CreateOwnAlertResponse\"k\x8a\xb5\x18\x03\n\x01\x07\x82\xd3\xe4\x93\x02^\"\'/v1/self/customers/{customer_id}/alerts:\x01*Z0\"+/purser.alert.v1.SelfService/CreateOwnAlert:\x01*\x12\xcd\x01\n\x0f\x41rchiveOwnAlert\x12\'.purser.alert.v1.ArchiveOwnAlertRequest\x1a(.purser.alert.v1.ArchiveOwnAlertResponse\"g\x8a\xb5\x18\x03\n\x01\x07\x82\xd3\xe4\x93\x02Z\"\"/v1/self/alerts/{alert_id}:archive:\x01*Z1\",/purser.alert.v1.SelfService/ArchiveOwnAlert:\x01*\x12\xec\x01\n\x14\x43reateOwnDestination\x12,.purser.alert.v1.CreateOwnDestinationRequest\x1a-.purser.alert.v1.CreateOwnDestinationResponse\"w\x8a\xb5\x18\x03\n\x01\x07\x82\xd3\xe4\x93\x02j\"-/v1/self/customers/{customer_id}/destinations:\x01*Z6\"1/purser.alert.v1.SelfService/CreateOwnDestination:\x01*\x12\xf1\x01\n\x15\x43onfirmOwnDestination\x12-.purser.alert.v1.ConfirmOwnDestinationRequest\x1a..purser.alert.v1.ConfirmOwnDestinationResponse\"y\x8a\xb5\x18\x03\n\x01\x07\x82\xd3\xe4\x93\x02l\"./v1/self/destinations/{destination_id}:confirm:\x01*Z7\"2/purser.alert.v1.SelfService/ConfirmOwnDestination:\x01*\x12\xec\x01\n\x14RemoveOwnDestination\x12,.purser.alert.v1.RemoveOwnDestinationRequest\x1a-.purser.alert.v1.RemoveOwnDestinationResponse\"w\x8a\xb5\x18\x03\n\x01\x07\x82\xd3\xe4\x93\x02j\"-/v1/self/destinations/{destination_id}:remove:\x01*Z6\"1/purser.alert.v1.SelfService/RemoveOwnDestination:\x01*\x12\xe5\x01\n\x13ListOwnDestinations\x12+.purser.alert.v1.ListOwnDestinationsRequest\x1a,.purser.alert.v1.ListOwnDestinationsResponse\"s\x8a\xb5\x18\x03\n\x01\x07\x82\xd3\xe4\x93\x02\x66\x12-/v1/self/customers/{customer_id}/destinationsZ5\"0/purser.alert.v1.SelfService/ListOwnDestinations:\x01*\x12\xdb\x01\n\x11ListOwnDeliveries\x12).purser.alert.v1.ListOwnDeliveriesRequest\x1a*.purser.alert.v1.ListOwnDeliveriesResponse\"o\x8a\xb5\x18\x03\n\x01\x07\x82\xd3\xe4\x93\x02\x62\x12+/v1/self/customers/{customer_id}/deliveriesZ3\"./purser.alert.v1.SelfService/ListOwnDeliveries:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -68,51 +69,51 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTOWNDELIVERIESREQUEST'].fields_by_name['customer_id']._loaded_options = None
   _globals['_LISTOWNDELIVERIESREQUEST'].fields_by_name['customer_id']._serialized_options = b'\342A\001\002'
   _globals['_SELFSERVICE'].methods_by_name['CreateOwnAlert']._loaded_options = None
-  _globals['_SELFSERVICE'].methods_by_name['CreateOwnAlert']._serialized_options = b'\212\265\030\003\n\001\007'
+  _globals['_SELFSERVICE'].methods_by_name['CreateOwnAlert']._serialized_options = b'\212\265\030\003\n\001\007\202\323\344\223\002^\"\'/v1/self/customers/{customer_id}/alerts:\001*Z0\"+/purser.alert.v1.SelfService/CreateOwnAlert:\001*'
   _globals['_SELFSERVICE'].methods_by_name['ArchiveOwnAlert']._loaded_options = None
-  _globals['_SELFSERVICE'].methods_by_name['ArchiveOwnAlert']._serialized_options = b'\212\265\030\003\n\001\007'
+  _globals['_SELFSERVICE'].methods_by_name['ArchiveOwnAlert']._serialized_options = b'\212\265\030\003\n\001\007\202\323\344\223\002Z\"\"/v1/self/alerts/{alert_id}:archive:\001*Z1\",/purser.alert.v1.SelfService/ArchiveOwnAlert:\001*'
   _globals['_SELFSERVICE'].methods_by_name['CreateOwnDestination']._loaded_options = None
-  _globals['_SELFSERVICE'].methods_by_name['CreateOwnDestination']._serialized_options = b'\212\265\030\003\n\001\007'
+  _globals['_SELFSERVICE'].methods_by_name['CreateOwnDestination']._serialized_options = b'\212\265\030\003\n\001\007\202\323\344\223\002j\"-/v1/self/customers/{customer_id}/destinations:\001*Z6\"1/purser.alert.v1.SelfService/CreateOwnDestination:\001*'
   _globals['_SELFSERVICE'].methods_by_name['ConfirmOwnDestination']._loaded_options = None
-  _globals['_SELFSERVICE'].methods_by_name['ConfirmOwnDestination']._serialized_options = b'\212\265\030\003\n\001\007'
+  _globals['_SELFSERVICE'].methods_by_name['ConfirmOwnDestination']._serialized_options = b'\212\265\030\003\n\001\007\202\323\344\223\002l\"./v1/self/destinations/{destination_id}:confirm:\001*Z7\"2/purser.alert.v1.SelfService/ConfirmOwnDestination:\001*'
   _globals['_SELFSERVICE'].methods_by_name['RemoveOwnDestination']._loaded_options = None
-  _globals['_SELFSERVICE'].methods_by_name['RemoveOwnDestination']._serialized_options = b'\212\265\030\003\n\001\007'
+  _globals['_SELFSERVICE'].methods_by_name['RemoveOwnDestination']._serialized_options = b'\212\265\030\003\n\001\007\202\323\344\223\002j\"-/v1/self/destinations/{destination_id}:remove:\001*Z6\"1/purser.alert.v1.SelfService/RemoveOwnDestination:\001*'
   _globals['_SELFSERVICE'].methods_by_name['ListOwnDestinations']._loaded_options = None
-  _globals['_SELFSERVICE'].methods_by_name['ListOwnDestinations']._serialized_options = b'\212\265\030\003\n\001\007'
+  _globals['_SELFSERVICE'].methods_by_name['ListOwnDestinations']._serialized_options = b'\212\265\030\003\n\001\007\202\323\344\223\002f\022-/v1/self/customers/{customer_id}/destinationsZ5\"0/purser.alert.v1.SelfService/ListOwnDestinations:\001*'
   _globals['_SELFSERVICE'].methods_by_name['ListOwnDeliveries']._loaded_options = None
-  _globals['_SELFSERVICE'].methods_by_name['ListOwnDeliveries']._serialized_options = b'\212\265\030\003\n\001\007'
-  _globals['_CREATEOWNALERTREQUEST']._serialized_start=182
-  _globals['_CREATEOWNALERTREQUEST']._serialized_end=540
-  _globals['_CREATEOWNALERTRESPONSE']._serialized_start=542
-  _globals['_CREATEOWNALERTRESPONSE']._serialized_end=605
-  _globals['_ARCHIVEOWNALERTREQUEST']._serialized_start=607
-  _globals['_ARCHIVEOWNALERTREQUEST']._serialized_end=681
-  _globals['_ARCHIVEOWNALERTRESPONSE']._serialized_start=683
-  _globals['_ARCHIVEOWNALERTRESPONSE']._serialized_end=747
-  _globals['_OWNDESTINATION']._serialized_start=750
-  _globals['_OWNDESTINATION']._serialized_end=977
-  _globals['_CREATEOWNDESTINATIONREQUEST']._serialized_start=979
-  _globals['_CREATEOWNDESTINATIONREQUEST']._serialized_end=1105
-  _globals['_CREATEOWNDESTINATIONRESPONSE']._serialized_start=1107
-  _globals['_CREATEOWNDESTINATIONRESPONSE']._serialized_end=1191
-  _globals['_CONFIRMOWNDESTINATIONREQUEST']._serialized_start=1193
-  _globals['_CONFIRMOWNDESTINATIONREQUEST']._serialized_end=1302
-  _globals['_CONFIRMOWNDESTINATIONRESPONSE']._serialized_start=1304
-  _globals['_CONFIRMOWNDESTINATIONRESPONSE']._serialized_end=1389
-  _globals['_REMOVEOWNDESTINATIONREQUEST']._serialized_start=1391
-  _globals['_REMOVEOWNDESTINATIONREQUEST']._serialized_end=1476
-  _globals['_REMOVEOWNDESTINATIONRESPONSE']._serialized_start=1478
-  _globals['_REMOVEOWNDESTINATIONRESPONSE']._serialized_end=1562
-  _globals['_LISTOWNDESTINATIONSREQUEST']._serialized_start=1564
-  _globals['_LISTOWNDESTINATIONSREQUEST']._serialized_end=1619
-  _globals['_LISTOWNDESTINATIONSRESPONSE']._serialized_start=1621
-  _globals['_LISTOWNDESTINATIONSRESPONSE']._serialized_end=1705
-  _globals['_OWNDELIVERY']._serialized_start=1708
-  _globals['_OWNDELIVERY']._serialized_end=1989
-  _globals['_LISTOWNDELIVERIESREQUEST']._serialized_start=1991
-  _globals['_LISTOWNDELIVERIESREQUEST']._serialized_end=2083
-  _globals['_LISTOWNDELIVERIESRESPONSE']._serialized_start=2085
-  _globals['_LISTOWNDELIVERIESRESPONSE']._serialized_end=2187
-  _globals['_SELFSERVICE']._serialized_start=2190
-  _globals['_SELFSERVICE']._serialized_end=3043
+  _globals['_SELFSERVICE'].methods_by_name['ListOwnDeliveries']._serialized_options = b'\212\265\030\003\n\001\007\202\323\344\223\002b\022+/v1/self/customers/{customer_id}/deliveriesZ3\"./purser.alert.v1.SelfService/ListOwnDeliveries:\001*'
+  _globals['_CREATEOWNALERTREQUEST']._serialized_start=212
+  _globals['_CREATEOWNALERTREQUEST']._serialized_end=570
+  _globals['_CREATEOWNALERTRESPONSE']._serialized_start=572
+  _globals['_CREATEOWNALERTRESPONSE']._serialized_end=635
+  _globals['_ARCHIVEOWNALERTREQUEST']._serialized_start=637
+  _globals['_ARCHIVEOWNALERTREQUEST']._serialized_end=711
+  _globals['_ARCHIVEOWNALERTRESPONSE']._serialized_start=713
+  _globals['_ARCHIVEOWNALERTRESPONSE']._serialized_end=777
+  _globals['_OWNDESTINATION']._serialized_start=780
+  _globals['_OWNDESTINATION']._serialized_end=1007
+  _globals['_CREATEOWNDESTINATIONREQUEST']._serialized_start=1009
+  _globals['_CREATEOWNDESTINATIONREQUEST']._serialized_end=1135
+  _globals['_CREATEOWNDESTINATIONRESPONSE']._serialized_start=1137
+  _globals['_CREATEOWNDESTINATIONRESPONSE']._serialized_end=1221
+  _globals['_CONFIRMOWNDESTINATIONREQUEST']._serialized_start=1223
+  _globals['_CONFIRMOWNDESTINATIONREQUEST']._serialized_end=1332
+  _globals['_CONFIRMOWNDESTINATIONRESPONSE']._serialized_start=1334
+  _globals['_CONFIRMOWNDESTINATIONRESPONSE']._serialized_end=1419
+  _globals['_REMOVEOWNDESTINATIONREQUEST']._serialized_start=1421
+  _globals['_REMOVEOWNDESTINATIONREQUEST']._serialized_end=1506
+  _globals['_REMOVEOWNDESTINATIONRESPONSE']._serialized_start=1508
+  _globals['_REMOVEOWNDESTINATIONRESPONSE']._serialized_end=1592
+  _globals['_LISTOWNDESTINATIONSREQUEST']._serialized_start=1594
+  _globals['_LISTOWNDESTINATIONSREQUEST']._serialized_end=1649
+  _globals['_LISTOWNDESTINATIONSRESPONSE']._serialized_start=1651
+  _globals['_LISTOWNDESTINATIONSRESPONSE']._serialized_end=1735
+  _globals['_OWNDELIVERY']._serialized_start=1738
+  _globals['_OWNDELIVERY']._serialized_end=2019
+  _globals['_LISTOWNDELIVERIESREQUEST']._serialized_start=2021
+  _globals['_LISTOWNDELIVERIESREQUEST']._serialized_end=2113
+  _globals['_LISTOWNDELIVERIESRESPONSE']._serialized_start=2115
+  _globals['_LISTOWNDELIVERIESRESPONSE']._serialized_end=2217
+  _globals['_SELFSERVICE']._serialized_start=2220
+  _globals['_SELFSERVICE']._serialized_end=3826
 # @@protoc_insertion_point(module_scope)

@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from purser.access.v1 import access_pb2 as purser_dot_access_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpurser/audit/v1/audit.proto\x12\x0fpurser.audit.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\"\x9c\x02\n\nAuditEvent\x12\x16\n\x0e\x61udit_event_id\x18\x01 \x01(\t\x12.\n\nevent_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x07outcome\x18\x03 \x01(\x0e\x32\x1d.purser.audit.v1.AuditOutcome\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\r\n\x05roles\x18\x05 \x03(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x06 \x01(\t\x12\x0b\n\x03rpc\x18\x07 \x01(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x12\n\ntarget_ids\x18\t \x03(\t\x12\x0e\n\x06\x63hange\x18\n \x01(\t\x12\x0e\n\x06reason\x18\x0b \x01(\t\x12\x10\n\x08left_out\x18\x0c \x01(\x03\"\x92\x02\n\x16ListAuditEventsRequest\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x0b\n\x03rpc\x18\x04 \x01(\t\x12\x11\n\ttarget_id\x18\x05 \x01(\t\x12.\n\x07outcome\x18\x06 \x01(\x0e\x32\x1d.purser.audit.v1.AuditOutcome\x12\x11\n\tpage_size\x18\x07 \x01(\x05\x12\x12\n\npage_token\x18\x08 \x01(\t\x12\x12\n\nrequest_id\x18\t \x01(\t\"e\n\x17ListAuditEventsResponse\x12\x31\n\x0c\x61udit_events\x18\x01 \x03(\x0b\x32\x1b.purser.audit.v1.AuditEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*`\n\x0c\x41uditOutcome\x12\x1d\n\x19\x41UDIT_OUTCOME_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41UDIT_OUTCOME_DONE\x10\x01\x12\x19\n\x15\x41UDIT_OUTCOME_REFUSED\x10\x02\x32\x80\x01\n\x0c\x41uditService\x12p\n\x0fListAuditEvents\x12\'.purser.audit.v1.ListAuditEventsRequest\x1a(.purser.audit.v1.ListAuditEventsResponse\"\n\x8a\xb5\x18\x06\n\x02\x05\x06\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpurser/audit/v1/audit.proto\x12\x0fpurser.audit.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\"\x9c\x02\n\nAuditEvent\x12\x16\n\x0e\x61udit_event_id\x18\x01 \x01(\t\x12.\n\nevent_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x07outcome\x18\x03 \x01(\x0e\x32\x1d.purser.audit.v1.AuditOutcome\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\r\n\x05roles\x18\x05 \x03(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x06 \x01(\t\x12\x0b\n\x03rpc\x18\x07 \x01(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x12\n\ntarget_ids\x18\t \x03(\t\x12\x0e\n\x06\x63hange\x18\n \x01(\t\x12\x0e\n\x06reason\x18\x0b \x01(\t\x12\x10\n\x08left_out\x18\x0c \x01(\x03\"\x92\x02\n\x16ListAuditEventsRequest\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x0b\n\x03rpc\x18\x04 \x01(\t\x12\x11\n\ttarget_id\x18\x05 \x01(\t\x12.\n\x07outcome\x18\x06 \x01(\x0e\x32\x1d.purser.audit.v1.AuditOutcome\x12\x11\n\tpage_size\x18\x07 \x01(\x05\x12\x12\n\npage_token\x18\x08 \x01(\t\x12\x12\n\nrequest_id\x18\t \x01(\t\"e\n\x17ListAuditEventsResponse\x12\x31\n\x0c\x61udit_events\x18\x01 \x03(\x0b\x32\x1b.purser.audit.v1.AuditEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*`\n\x0c\x41uditOutcome\x12\x1d\n\x19\x41UDIT_OUTCOME_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41UDIT_OUTCOME_DONE\x10\x01\x12\x19\n\x15\x41UDIT_OUTCOME_REFUSED\x10\x02\x32\xcd\x01\n\x0c\x41uditService\x12\xbc\x01\n\x0fListAuditEvents\x12\'.purser.audit.v1.ListAuditEventsRequest\x1a(.purser.audit.v1.ListAuditEventsResponse\"V\x8a\xb5\x18\x06\n\x02\x05\x06\x18\x01\x82\xd3\xe4\x93\x02\x46\x12\x10/v1/audit-eventsZ2\"-/purser.audit.v1.AuditService/ListAuditEvents:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,15 +35,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'purser.audit.v1.audit_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_AUDITSERVICE'].methods_by_name['ListAuditEvents']._loaded_options = None
-  _globals['_AUDITSERVICE'].methods_by_name['ListAuditEvents']._serialized_options = b'\212\265\030\006\n\002\005\006\030\001'
-  _globals['_AUDITOUTCOME']._serialized_start=779
-  _globals['_AUDITOUTCOME']._serialized_end=875
-  _globals['_AUDITEVENT']._serialized_start=113
-  _globals['_AUDITEVENT']._serialized_end=397
-  _globals['_LISTAUDITEVENTSREQUEST']._serialized_start=400
-  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=674
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=676
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=777
-  _globals['_AUDITSERVICE']._serialized_start=878
-  _globals['_AUDITSERVICE']._serialized_end=1006
+  _globals['_AUDITSERVICE'].methods_by_name['ListAuditEvents']._serialized_options = b'\212\265\030\006\n\002\005\006\030\001\202\323\344\223\002F\022\020/v1/audit-eventsZ2\"-/purser.audit.v1.AuditService/ListAuditEvents:\001*'
+  _globals['_AUDITOUTCOME']._serialized_start=809
+  _globals['_AUDITOUTCOME']._serialized_end=905
+  _globals['_AUDITEVENT']._serialized_start=143
+  _globals['_AUDITEVENT']._serialized_end=427
+  _globals['_LISTAUDITEVENTSREQUEST']._serialized_start=430
+  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=704
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=706
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=807
+  _globals['_AUDITSERVICE']._serialized_start=908
+  _globals['_AUDITSERVICE']._serialized_end=1113
 # @@protoc_insertion_point(module_scope)

@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from purser.access.v1 import access_pb2 as purser_dot_access_dot_v1_dot_access__pb2
@@ -29,7 +30,7 @@ from purser.contract.v1 import contract_pb2 as purser_dot_contract_dot_v1_dot_co
 from purser.type.v1 import money_pb2 as purser_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%purser/contract/v1/auto_top_ups.proto\x12\x12purser.contract.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\x1a!purser/contract/v1/contract.proto\x1a\x1apurser/type/v1/money.proto\"\xc2\x04\n\tAutoTopUp\x12\x16\n\x0e\x61uto_top_up_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x16\n\x0e\x63redit_type_id\x18\x03 \x01(\t\x12\x13\n\x0b\x63ontract_id\x18\x04 \x01(\t\x12\x16\n\x0etop_up_pack_id\x18\x05 \x01(\t\x12\x18\n\x10threshold_micros\x18\x06 \x01(\x03\x12\x1a\n\x12recharge_to_micros\x18\x07 \x01(\x03\x12,\n\rmonthly_limit\x18\x08 \x01(\x0b\x32\x15.purser.type.v1.Money\x12\x35\n\x0cpayment_gate\x18\t \x01(\x0e\x32\x1f.purser.contract.v1.PaymentGate\x12\x33\n\x06status\x18\n \x01(\x0e\x32#.purser.contract.v1.AutoTopUpStatus\x12<\n\x0bstop_reason\x18\x0b \x01(\x0e\x32\'.purser.contract.v1.AutoTopUpStopReason\x12.\n\nuntil_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttop_up_id\x18\r \x01(\t\x12\x10\n\x08\x66\x61ilures\x18\x0e \x01(\x05\x12/\n\x0b\x63reate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd8\x01\n\x13SetAutoTopUpRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63ontract_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0etop_up_pack_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\x10threshold_micros\x18\x04 \x01(\x03\x12 \n\x12recharge_to_micros\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x32\n\rmonthly_limit\x18\x06 \x01(\x0b\x32\x15.purser.type.v1.MoneyB\x04\xe2\x41\x01\x02\"J\n\x14SetAutoTopUpResponse\x12\x32\n\x0b\x61uto_top_up\x18\x01 \x01(\x0b\x32\x1d.purser.contract.v1.AutoTopUp\"Q\n\x17\x44isableAutoTopUpRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0e\x61uto_top_up_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"N\n\x18\x44isableAutoTopUpResponse\x12\x32\n\x0b\x61uto_top_up\x18\x01 \x01(\x0b\x32\x1d.purser.contract.v1.AutoTopUp\"3\n\x13GetAutoTopUpRequest\x12\x1c\n\x0e\x61uto_top_up_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x86\x01\n\x14GetAutoTopUpResponse\x12\x32\n\x0b\x61uto_top_up\x18\x01 \x01(\x0b\x32\x1d.purser.contract.v1.AutoTopUp\x12$\n\x05spent\x18\x02 \x01(\x0b\x32\x15.purser.type.v1.Money\x12\x14\n\x0corders_today\x18\x03 \x01(\x05\"/\n\x15ListAutoTopUpsRequest\x12\x16\n\x08\x63ustomer\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"M\n\x16ListAutoTopUpsResponse\x12\x33\n\x0c\x61uto_top_ups\x18\x01 \x03(\x0b\x32\x1d.purser.contract.v1.AutoTopUp*\xd1\x01\n\x0f\x41utoTopUpStatus\x12\"\n\x1e\x41UTO_TOP_UP_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41UTO_TOP_UP_STATUS_IDLE\x10\x01\x12\x1c\n\x18\x41UTO_TOP_UP_STATUS_ASKED\x10\x02\x12\x1e\n\x1a\x41UTO_TOP_UP_STATUS_ORDERED\x10\x03\x12\x1e\n\x1a\x41UTO_TOP_UP_STATUS_BLOCKED\x10\x04\x12\x1f\n\x1b\x41UTO_TOP_UP_STATUS_DISABLED\x10\x05*\x9d\x03\n\x13\x41utoTopUpStopReason\x12\'\n#AUTO_TOP_UP_STOP_REASON_UNSPECIFIED\x10\x00\x12*\n&AUTO_TOP_UP_STOP_REASON_PAYMENT_FAILED\x10\x01\x12+\n\'AUTO_TOP_UP_STOP_REASON_ACTION_REQUIRED\x10\x02\x12\'\n#AUTO_TOP_UP_STOP_REASON_DAILY_LIMIT\x10\x03\x12)\n%AUTO_TOP_UP_STOP_REASON_MONTHLY_LIMIT\x10\x04\x12.\n*AUTO_TOP_UP_STOP_REASON_CUSTOMER_SUSPENDED\x10\x05\x12*\n&AUTO_TOP_UP_STOP_REASON_CONTRACT_ENDED\x10\x06\x12,\n(AUTO_TOP_UP_STOP_REASON_PACK_UNAVAILABLE\x10\x07\x12&\n\"AUTO_TOP_UP_STOP_REASON_BY_REQUEST\x10\x08\x32\xdc\x03\n\x10\x41utoTopUpService\x12k\n\x0cSetAutoTopUp\x12\'.purser.contract.v1.SetAutoTopUpRequest\x1a(.purser.contract.v1.SetAutoTopUpResponse\"\x08\x8a\xb5\x18\x04\n\x02\x05\x07\x12w\n\x10\x44isableAutoTopUp\x12+.purser.contract.v1.DisableAutoTopUpRequest\x1a,.purser.contract.v1.DisableAutoTopUpResponse\"\x08\x8a\xb5\x18\x04\n\x02\x05\x07\x12m\n\x0cGetAutoTopUp\x12\'.purser.contract.v1.GetAutoTopUpRequest\x1a(.purser.contract.v1.GetAutoTopUpResponse\"\n\x8a\xb5\x18\x06\n\x04\x03\x05\x06\x07\x12s\n\x0eListAutoTopUps\x12).purser.contract.v1.ListAutoTopUpsRequest\x1a*.purser.contract.v1.ListAutoTopUpsResponse\"\n\x8a\xb5\x18\x06\n\x04\x03\x05\x06\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%purser/contract/v1/auto_top_ups.proto\x12\x12purser.contract.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\x1a!purser/contract/v1/contract.proto\x1a\x1apurser/type/v1/money.proto\"\xc2\x04\n\tAutoTopUp\x12\x16\n\x0e\x61uto_top_up_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x16\n\x0e\x63redit_type_id\x18\x03 \x01(\t\x12\x13\n\x0b\x63ontract_id\x18\x04 \x01(\t\x12\x16\n\x0etop_up_pack_id\x18\x05 \x01(\t\x12\x18\n\x10threshold_micros\x18\x06 \x01(\x03\x12\x1a\n\x12recharge_to_micros\x18\x07 \x01(\x03\x12,\n\rmonthly_limit\x18\x08 \x01(\x0b\x32\x15.purser.type.v1.Money\x12\x35\n\x0cpayment_gate\x18\t \x01(\x0e\x32\x1f.purser.contract.v1.PaymentGate\x12\x33\n\x06status\x18\n \x01(\x0e\x32#.purser.contract.v1.AutoTopUpStatus\x12<\n\x0bstop_reason\x18\x0b \x01(\x0e\x32\'.purser.contract.v1.AutoTopUpStopReason\x12.\n\nuntil_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttop_up_id\x18\r \x01(\t\x12\x10\n\x08\x66\x61ilures\x18\x0e \x01(\x05\x12/\n\x0b\x63reate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd8\x01\n\x13SetAutoTopUpRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63ontract_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0etop_up_pack_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\x10threshold_micros\x18\x04 \x01(\x03\x12 \n\x12recharge_to_micros\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x32\n\rmonthly_limit\x18\x06 \x01(\x0b\x32\x15.purser.type.v1.MoneyB\x04\xe2\x41\x01\x02\"J\n\x14SetAutoTopUpResponse\x12\x32\n\x0b\x61uto_top_up\x18\x01 \x01(\x0b\x32\x1d.purser.contract.v1.AutoTopUp\"Q\n\x17\x44isableAutoTopUpRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0e\x61uto_top_up_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"N\n\x18\x44isableAutoTopUpResponse\x12\x32\n\x0b\x61uto_top_up\x18\x01 \x01(\x0b\x32\x1d.purser.contract.v1.AutoTopUp\"3\n\x13GetAutoTopUpRequest\x12\x1c\n\x0e\x61uto_top_up_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x86\x01\n\x14GetAutoTopUpResponse\x12\x32\n\x0b\x61uto_top_up\x18\x01 \x01(\x0b\x32\x1d.purser.contract.v1.AutoTopUp\x12$\n\x05spent\x18\x02 \x01(\x0b\x32\x15.purser.type.v1.Money\x12\x14\n\x0corders_today\x18\x03 \x01(\x05\"/\n\x15ListAutoTopUpsRequest\x12\x16\n\x08\x63ustomer\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"M\n\x16ListAutoTopUpsResponse\x12\x33\n\x0c\x61uto_top_ups\x18\x01 \x03(\x0b\x32\x1d.purser.contract.v1.AutoTopUp*\xd1\x01\n\x0f\x41utoTopUpStatus\x12\"\n\x1e\x41UTO_TOP_UP_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41UTO_TOP_UP_STATUS_IDLE\x10\x01\x12\x1c\n\x18\x41UTO_TOP_UP_STATUS_ASKED\x10\x02\x12\x1e\n\x1a\x41UTO_TOP_UP_STATUS_ORDERED\x10\x03\x12\x1e\n\x1a\x41UTO_TOP_UP_STATUS_BLOCKED\x10\x04\x12\x1f\n\x1b\x41UTO_TOP_UP_STATUS_DISABLED\x10\x05*\x9d\x03\n\x13\x41utoTopUpStopReason\x12\'\n#AUTO_TOP_UP_STOP_REASON_UNSPECIFIED\x10\x00\x12*\n&AUTO_TOP_UP_STOP_REASON_PAYMENT_FAILED\x10\x01\x12+\n\'AUTO_TOP_UP_STOP_REASON_ACTION_REQUIRED\x10\x02\x12\'\n#AUTO_TOP_UP_STOP_REASON_DAILY_LIMIT\x10\x03\x12)\n%AUTO_TOP_UP_STOP_REASON_MONTHLY_LIMIT\x10\x04\x12.\n*AUTO_TOP_UP_STOP_REASON_CUSTOMER_SUSPENDED\x10\x05\x12*\n&AUTO_TOP_UP_STOP_REASON_CONTRACT_ENDED\x10\x06\x12,\n(AUTO_TOP_UP_STOP_REASON_PACK_UNAVAILABLE\x10\x07\x12&\n\"AUTO_TOP_UP_STOP_REASON_BY_REQUEST\x10\x08\x32\x83\x07\n\x10\x41utoTopUpService\x12\xd6\x01\n\x0cSetAutoTopUp\x12\'.purser.contract.v1.SetAutoTopUpRequest\x1a(.purser.contract.v1.SetAutoTopUpResponse\"s\x8a\xb5\x18\x04\n\x02\x05\x07\x82\xd3\xe4\x93\x02\x65\"(/v1/contracts/{contract_id}/auto-top-ups:\x01*Z6\"1/purser.contract.v1.AutoTopUpService/SetAutoTopUp:\x01*\x12\xe7\x01\n\x10\x44isableAutoTopUp\x12+.purser.contract.v1.DisableAutoTopUpRequest\x1a,.purser.contract.v1.DisableAutoTopUpResponse\"x\x8a\xb5\x18\x04\n\x02\x05\x07\x82\xd3\xe4\x93\x02j\")/v1/auto-top-ups/{auto_top_up_id}:disable:\x01*Z:\"5/purser.contract.v1.AutoTopUpService/DisableAutoTopUp:\x01*\x12\xce\x01\n\x0cGetAutoTopUp\x12\'.purser.contract.v1.GetAutoTopUpRequest\x1a(.purser.contract.v1.GetAutoTopUpResponse\"k\x8a\xb5\x18\x06\n\x04\x03\x05\x06\x07\x82\xd3\xe4\x93\x02[\x12!/v1/auto-top-ups/{auto_top_up_id}Z6\"1/purser.contract.v1.AutoTopUpService/GetAutoTopUp:\x01*\x12\xda\x01\n\x0eListAutoTopUps\x12).purser.contract.v1.ListAutoTopUpsRequest\x1a*.purser.contract.v1.ListAutoTopUpsResponse\"q\x8a\xb5\x18\x06\n\x04\x03\x05\x06\x07\x82\xd3\xe4\x93\x02\x61\x12%/v1/customers/{customer}/auto-top-upsZ8\"3/purser.contract.v1.AutoTopUpService/ListAutoTopUps:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,35 +56,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTAUTOTOPUPSREQUEST'].fields_by_name['customer']._loaded_options = None
   _globals['_LISTAUTOTOPUPSREQUEST'].fields_by_name['customer']._serialized_options = b'\342A\001\002'
   _globals['_AUTOTOPUPSERVICE'].methods_by_name['SetAutoTopUp']._loaded_options = None
-  _globals['_AUTOTOPUPSERVICE'].methods_by_name['SetAutoTopUp']._serialized_options = b'\212\265\030\004\n\002\005\007'
+  _globals['_AUTOTOPUPSERVICE'].methods_by_name['SetAutoTopUp']._serialized_options = b'\212\265\030\004\n\002\005\007\202\323\344\223\002e\"(/v1/contracts/{contract_id}/auto-top-ups:\001*Z6\"1/purser.contract.v1.AutoTopUpService/SetAutoTopUp:\001*'
   _globals['_AUTOTOPUPSERVICE'].methods_by_name['DisableAutoTopUp']._loaded_options = None
-  _globals['_AUTOTOPUPSERVICE'].methods_by_name['DisableAutoTopUp']._serialized_options = b'\212\265\030\004\n\002\005\007'
+  _globals['_AUTOTOPUPSERVICE'].methods_by_name['DisableAutoTopUp']._serialized_options = b'\212\265\030\004\n\002\005\007\202\323\344\223\002j\")/v1/auto-top-ups/{auto_top_up_id}:disable:\001*Z:\"5/purser.contract.v1.AutoTopUpService/DisableAutoTopUp:\001*'
   _globals['_AUTOTOPUPSERVICE'].methods_by_name['GetAutoTopUp']._loaded_options = None
-  _globals['_AUTOTOPUPSERVICE'].methods_by_name['GetAutoTopUp']._serialized_options = b'\212\265\030\006\n\004\003\005\006\007'
+  _globals['_AUTOTOPUPSERVICE'].methods_by_name['GetAutoTopUp']._serialized_options = b'\212\265\030\006\n\004\003\005\006\007\202\323\344\223\002[\022!/v1/auto-top-ups/{auto_top_up_id}Z6\"1/purser.contract.v1.AutoTopUpService/GetAutoTopUp:\001*'
   _globals['_AUTOTOPUPSERVICE'].methods_by_name['ListAutoTopUps']._loaded_options = None
-  _globals['_AUTOTOPUPSERVICE'].methods_by_name['ListAutoTopUps']._serialized_options = b'\212\265\030\006\n\004\003\005\006\007'
-  _globals['_AUTOTOPUPSTATUS']._serialized_start=1579
-  _globals['_AUTOTOPUPSTATUS']._serialized_end=1788
-  _globals['_AUTOTOPUPSTOPREASON']._serialized_start=1791
-  _globals['_AUTOTOPUPSTOPREASON']._serialized_end=2204
-  _globals['_AUTOTOPUP']._serialized_start=222
-  _globals['_AUTOTOPUP']._serialized_end=800
-  _globals['_SETAUTOTOPUPREQUEST']._serialized_start=803
-  _globals['_SETAUTOTOPUPREQUEST']._serialized_end=1019
-  _globals['_SETAUTOTOPUPRESPONSE']._serialized_start=1021
-  _globals['_SETAUTOTOPUPRESPONSE']._serialized_end=1095
-  _globals['_DISABLEAUTOTOPUPREQUEST']._serialized_start=1097
-  _globals['_DISABLEAUTOTOPUPREQUEST']._serialized_end=1178
-  _globals['_DISABLEAUTOTOPUPRESPONSE']._serialized_start=1180
-  _globals['_DISABLEAUTOTOPUPRESPONSE']._serialized_end=1258
-  _globals['_GETAUTOTOPUPREQUEST']._serialized_start=1260
-  _globals['_GETAUTOTOPUPREQUEST']._serialized_end=1311
-  _globals['_GETAUTOTOPUPRESPONSE']._serialized_start=1314
-  _globals['_GETAUTOTOPUPRESPONSE']._serialized_end=1448
-  _globals['_LISTAUTOTOPUPSREQUEST']._serialized_start=1450
-  _globals['_LISTAUTOTOPUPSREQUEST']._serialized_end=1497
-  _globals['_LISTAUTOTOPUPSRESPONSE']._serialized_start=1499
-  _globals['_LISTAUTOTOPUPSRESPONSE']._serialized_end=1576
-  _globals['_AUTOTOPUPSERVICE']._serialized_start=2207
-  _globals['_AUTOTOPUPSERVICE']._serialized_end=2683
+  _globals['_AUTOTOPUPSERVICE'].methods_by_name['ListAutoTopUps']._serialized_options = b'\212\265\030\006\n\004\003\005\006\007\202\323\344\223\002a\022%/v1/customers/{customer}/auto-top-upsZ8\"3/purser.contract.v1.AutoTopUpService/ListAutoTopUps:\001*'
+  _globals['_AUTOTOPUPSTATUS']._serialized_start=1609
+  _globals['_AUTOTOPUPSTATUS']._serialized_end=1818
+  _globals['_AUTOTOPUPSTOPREASON']._serialized_start=1821
+  _globals['_AUTOTOPUPSTOPREASON']._serialized_end=2234
+  _globals['_AUTOTOPUP']._serialized_start=252
+  _globals['_AUTOTOPUP']._serialized_end=830
+  _globals['_SETAUTOTOPUPREQUEST']._serialized_start=833
+  _globals['_SETAUTOTOPUPREQUEST']._serialized_end=1049
+  _globals['_SETAUTOTOPUPRESPONSE']._serialized_start=1051
+  _globals['_SETAUTOTOPUPRESPONSE']._serialized_end=1125
+  _globals['_DISABLEAUTOTOPUPREQUEST']._serialized_start=1127
+  _globals['_DISABLEAUTOTOPUPREQUEST']._serialized_end=1208
+  _globals['_DISABLEAUTOTOPUPRESPONSE']._serialized_start=1210
+  _globals['_DISABLEAUTOTOPUPRESPONSE']._serialized_end=1288
+  _globals['_GETAUTOTOPUPREQUEST']._serialized_start=1290
+  _globals['_GETAUTOTOPUPREQUEST']._serialized_end=1341
+  _globals['_GETAUTOTOPUPRESPONSE']._serialized_start=1344
+  _globals['_GETAUTOTOPUPRESPONSE']._serialized_end=1478
+  _globals['_LISTAUTOTOPUPSREQUEST']._serialized_start=1480
+  _globals['_LISTAUTOTOPUPSREQUEST']._serialized_end=1527
+  _globals['_LISTAUTOTOPUPSRESPONSE']._serialized_start=1529
+  _globals['_LISTAUTOTOPUPSRESPONSE']._serialized_end=1606
+  _globals['_AUTOTOPUPSERVICE']._serialized_start=2237
+  _globals['_AUTOTOPUPSERVICE']._serialized_end=3136
 # @@protoc_insertion_point(module_scope)

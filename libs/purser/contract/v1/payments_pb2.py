@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from purser.access.v1 import access_pb2 as purser_dot_access_dot_v1_dot_access__pb2
@@ -29,7 +30,7 @@ from purser.contract.v1 import contract_pb2 as purser_dot_contract_dot_v1_dot_co
 from purser.type.v1 import money_pb2 as purser_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!purser/contract/v1/payments.proto\x12\x12purser.contract.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\x1a!purser/contract/v1/contract.proto\x1a\x1apurser/type/v1/money.proto\"\x9d\x01\n\rPaymentMethod\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x1c\n\x14provider_customer_id\x18\x02 \x01(\t\x12\x19\n\x11payment_method_id\x18\x03 \x01(\t\x12\r\n\x05label\x18\x04 \x01(\t\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x90\x01\n\x17SetPaymentMethodRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x63ustomer\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\"\n\x14provider_customer_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1f\n\x11payment_method_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\"U\n\x18SetPaymentMethodResponse\x12\x39\n\x0epayment_method\x18\x01 \x01(\x0b\x32!.purser.contract.v1.PaymentMethod\"1\n\x17GetPaymentMethodRequest\x12\x16\n\x08\x63ustomer\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"U\n\x18GetPaymentMethodResponse\x12\x39\n\x0epayment_method\x18\x01 \x01(\x0b\x32!.purser.contract.v1.PaymentMethod\"\xa3\x02\n\x0cPaymentSetup\x12\x18\n\x10payment_setup_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x34\n\x05state\x18\x03 \x01(\x0e\x32%.purser.contract.v1.PaymentSetupState\x12\x1c\n\x14provider_customer_id\x18\x04 \x01(\t\x12\x19\n\x11provider_setup_id\x18\x05 \x01(\t\x12\x15\n\rclient_secret\x18\x06 \x01(\t\x12\x14\n\x0credirect_url\x18\x07 \x01(\t\x12\x17\n\x0fpublishable_key\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"M\n\x19\x43reatePaymentSetupRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x63ustomer\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"U\n\x1a\x43reatePaymentSetupResponse\x12\x37\n\rpayment_setup\x18\x01 \x01(\x0b\x32 .purser.contract.v1.PaymentSetup\"8\n\x16GetPaymentSetupRequest\x12\x1e\n\x10payment_setup_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"R\n\x17GetPaymentSetupResponse\x12\x37\n\rpayment_setup\x18\x01 \x01(\x0b\x32 .purser.contract.v1.PaymentSetup\"s\n\x0fPayTopUpRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\ttop_up_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x11payment_method_id\x18\x03 \x01(\t\x12\x12\n\nreturn_url\x18\x04 \x01(\t\"k\n\x10PayTopUpResponse\x12)\n\x06top_up\x18\x01 \x01(\x0b\x32\x19.purser.contract.v1.TopUp\x12,\n\x07invoice\x18\x02 \x01(\x0b\x32\x1b.purser.contract.v1.Invoice\"1\n\x16GetTopUpPaymentRequest\x12\x17\n\ttop_up_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xbb\x01\n\x17GetTopUpPaymentResponse\x12/\n\x05state\x18\x01 \x01(\x0e\x32 .purser.contract.v1.PaymentState\x12%\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x15.purser.type.v1.Money\x12\x1b\n\x13provider_payment_id\x18\x03 \x01(\t\x12\x15\n\rclient_secret\x18\x04 \x01(\t\x12\x14\n\x0credirect_url\x18\x05 \x01(\t\"\xd5\x01\n\x07\x44unning\x12\x31\n\x06status\x18\x01 \x01(\x0e\x32!.purser.contract.v1.DunningStatus\x12\x10\n\x08\x61ttempts\x18\x02 \x01(\x05\x12\x35\n\x11next_attempt_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12<\n\x12last_payment_error\x18\x04 \x01(\x0b\x32 .purser.contract.v1.PaymentError\x12\x10\n\x08suspends\x18\x05 \x01(\x08\"v\n\x11PayInvoiceRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\ninvoice_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x11payment_method_id\x18\x03 \x01(\t\x12\x12\n\nreturn_url\x18\x04 \x01(\t\"\xa1\x01\n\x12PayInvoiceResponse\x12,\n\x07invoice\x18\x01 \x01(\x0b\x32\x1b.purser.contract.v1.Invoice\x12/\n\x05state\x18\x02 \x01(\x0e\x32 .purser.contract.v1.PaymentState\x12,\n\x07\x64unning\x18\x03 \x01(\x0b\x32\x1b.purser.contract.v1.Dunning\"\xc4\x01\n\x1bRefundInvoicePaymentRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\ninvoice_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x12invoice_payment_id\x18\x03 \x01(\t\x12%\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x15.purser.type.v1.Money\x12\x18\n\x10with_credit_note\x18\x05 \x01(\x08\x12\x14\n\x06reason\x18\x06 \x01(\tB\x04\xe2\x41\x01\x02\"\x7f\n\x1cRefundInvoicePaymentResponse\x12,\n\x07invoice\x18\x01 \x01(\x0b\x32\x1b.purser.contract.v1.Invoice\x12\x31\n\x06refund\x18\x02 \x01(\x0b\x32!.purser.contract.v1.InvoiceRefund\"4\n\x18GetInvoicePaymentRequest\x12\x18\n\ninvoice_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x80\x02\n\x19GetInvoicePaymentResponse\x12/\n\x05state\x18\x01 \x01(\x0e\x32 .purser.contract.v1.PaymentState\x12%\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x15.purser.type.v1.Money\x12\x13\n\x0binvoice_ids\x18\x03 \x03(\t\x12\x1b\n\x13provider_payment_id\x18\x04 \x01(\t\x12\x15\n\rclient_secret\x18\x05 \x01(\t\x12\x14\n\x0credirect_url\x18\x06 \x01(\t\x12,\n\x07\x64unning\x18\x07 \x01(\x0b\x32\x1b.purser.contract.v1.Dunning*\x91\x02\n\x0cPaymentState\x12\x1d\n\x19PAYMENT_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11PAYMENT_STATE_NEW\x10\x01\x12\x16\n\x12PAYMENT_STATE_OPEN\x10\x02\x12!\n\x1dPAYMENT_STATE_ACTION_REQUIRED\x10\x03\x12\x1c\n\x18PAYMENT_STATE_PROCESSING\x10\x04\x12\x1b\n\x17PAYMENT_STATE_SUCCEEDED\x10\x05\x12\x1b\n\x17PAYMENT_STATE_CANCELLED\x10\x06\x12\x1c\n\x18PAYMENT_STATE_REFUND_DUE\x10\x07\x12\x1a\n\x16PAYMENT_STATE_REFUNDED\x10\x08*\xe2\x01\n\x11PaymentSetupState\x12#\n\x1fPAYMENT_SETUP_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17PAYMENT_SETUP_STATE_NEW\x10\x01\x12\x1c\n\x18PAYMENT_SETUP_STATE_OPEN\x10\x02\x12\'\n#PAYMENT_SETUP_STATE_ACTION_REQUIRED\x10\x03\x12!\n\x1dPAYMENT_SETUP_STATE_SUCCEEDED\x10\x04\x12!\n\x1dPAYMENT_SETUP_STATE_CANCELLED\x10\x05*\xa2\x01\n\rDunningStatus\x12\x1e\n\x1a\x44UNNING_STATUS_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x44UNNING_STATUS_COLLECTING\x10\x01\x12\x1a\n\x16\x44UNNING_STATUS_CARRIED\x10\x02\x12\x1a\n\x16\x44UNNING_STATUS_STOPPED\x10\x03\x12\x1a\n\x16\x44UNNING_STATUS_SETTLED\x10\x04\x32\xbf\x08\n\x0ePaymentService\x12w\n\x10SetPaymentMethod\x12+.purser.contract.v1.SetPaymentMethodRequest\x1a,.purser.contract.v1.SetPaymentMethodResponse\"\x08\x8a\xb5\x18\x04\n\x02\x03\x05\x12y\n\x10GetPaymentMethod\x12+.purser.contract.v1.GetPaymentMethodRequest\x1a,.purser.contract.v1.GetPaymentMethodResponse\"\n\x8a\xb5\x18\x06\n\x04\x03\x05\x06\x07\x12~\n\x12\x43reatePaymentSetup\x12-.purser.contract.v1.CreatePaymentSetupRequest\x1a..purser.contract.v1.CreatePaymentSetupResponse\"\t\x8a\xb5\x18\x05\n\x03\x03\x05\x07\x12u\n\x0fGetPaymentSetup\x12*.purser.contract.v1.GetPaymentSetupRequest\x1a+.purser.contract.v1.GetPaymentSetupResponse\"\t\x8a\xb5\x18\x05\n\x03\x03\x05\x07\x12`\n\x08PayTopUp\x12#.purser.contract.v1.PayTopUpRequest\x1a$.purser.contract.v1.PayTopUpResponse\"\t\x8a\xb5\x18\x05\n\x03\x03\x05\x07\x12u\n\x0fGetTopUpPayment\x12*.purser.contract.v1.GetTopUpPaymentRequest\x1a+.purser.contract.v1.GetTopUpPaymentResponse\"\t\x8a\xb5\x18\x05\n\x03\x03\x05\x07\x12\x66\n\nPayInvoice\x12%.purser.contract.v1.PayInvoiceRequest\x1a&.purser.contract.v1.PayInvoiceResponse\"\t\x8a\xb5\x18\x05\n\x03\x03\x05\x07\x12\x83\x01\n\x14RefundInvoicePayment\x12/.purser.contract.v1.RefundInvoicePaymentRequest\x1a\x30.purser.contract.v1.RefundInvoicePaymentResponse\"\x08\x8a\xb5\x18\x04\n\x02\x03\x05\x12{\n\x11GetInvoicePayment\x12,.purser.contract.v1.GetInvoicePaymentRequest\x1a-.purser.contract.v1.GetInvoicePaymentResponse\"\t\x8a\xb5\x18\x05\n\x03\x03\x05\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!purser/contract/v1/payments.proto\x12\x12purser.contract.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\x1a!purser/contract/v1/contract.proto\x1a\x1apurser/type/v1/money.proto\"\x9d\x01\n\rPaymentMethod\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x1c\n\x14provider_customer_id\x18\x02 \x01(\t\x12\x19\n\x11payment_method_id\x18\x03 \x01(\t\x12\r\n\x05label\x18\x04 \x01(\t\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x90\x01\n\x17SetPaymentMethodRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x63ustomer\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\"\n\x14provider_customer_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1f\n\x11payment_method_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\"U\n\x18SetPaymentMethodResponse\x12\x39\n\x0epayment_method\x18\x01 \x01(\x0b\x32!.purser.contract.v1.PaymentMethod\"1\n\x17GetPaymentMethodRequest\x12\x16\n\x08\x63ustomer\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"U\n\x18GetPaymentMethodResponse\x12\x39\n\x0epayment_method\x18\x01 \x01(\x0b\x32!.purser.contract.v1.PaymentMethod\"\xa3\x02\n\x0cPaymentSetup\x12\x18\n\x10payment_setup_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x34\n\x05state\x18\x03 \x01(\x0e\x32%.purser.contract.v1.PaymentSetupState\x12\x1c\n\x14provider_customer_id\x18\x04 \x01(\t\x12\x19\n\x11provider_setup_id\x18\x05 \x01(\t\x12\x15\n\rclient_secret\x18\x06 \x01(\t\x12\x14\n\x0credirect_url\x18\x07 \x01(\t\x12\x17\n\x0fpublishable_key\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"M\n\x19\x43reatePaymentSetupRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x63ustomer\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"U\n\x1a\x43reatePaymentSetupResponse\x12\x37\n\rpayment_setup\x18\x01 \x01(\x0b\x32 .purser.contract.v1.PaymentSetup\"8\n\x16GetPaymentSetupRequest\x12\x1e\n\x10payment_setup_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"R\n\x17GetPaymentSetupResponse\x12\x37\n\rpayment_setup\x18\x01 \x01(\x0b\x32 .purser.contract.v1.PaymentSetup\"s\n\x0fPayTopUpRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\ttop_up_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x11payment_method_id\x18\x03 \x01(\t\x12\x12\n\nreturn_url\x18\x04 \x01(\t\"k\n\x10PayTopUpResponse\x12)\n\x06top_up\x18\x01 \x01(\x0b\x32\x19.purser.contract.v1.TopUp\x12,\n\x07invoice\x18\x02 \x01(\x0b\x32\x1b.purser.contract.v1.Invoice\"1\n\x16GetTopUpPaymentRequest\x12\x17\n\ttop_up_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xbb\x01\n\x17GetTopUpPaymentResponse\x12/\n\x05state\x18\x01 \x01(\x0e\x32 .purser.contract.v1.PaymentState\x12%\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x15.purser.type.v1.Money\x12\x1b\n\x13provider_payment_id\x18\x03 \x01(\t\x12\x15\n\rclient_secret\x18\x04 \x01(\t\x12\x14\n\x0credirect_url\x18\x05 \x01(\t\"\xd5\x01\n\x07\x44unning\x12\x31\n\x06status\x18\x01 \x01(\x0e\x32!.purser.contract.v1.DunningStatus\x12\x10\n\x08\x61ttempts\x18\x02 \x01(\x05\x12\x35\n\x11next_attempt_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12<\n\x12last_payment_error\x18\x04 \x01(\x0b\x32 .purser.contract.v1.PaymentError\x12\x10\n\x08suspends\x18\x05 \x01(\x08\"v\n\x11PayInvoiceRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\ninvoice_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x11payment_method_id\x18\x03 \x01(\t\x12\x12\n\nreturn_url\x18\x04 \x01(\t\"\xa1\x01\n\x12PayInvoiceResponse\x12,\n\x07invoice\x18\x01 \x01(\x0b\x32\x1b.purser.contract.v1.Invoice\x12/\n\x05state\x18\x02 \x01(\x0e\x32 .purser.contract.v1.PaymentState\x12,\n\x07\x64unning\x18\x03 \x01(\x0b\x32\x1b.purser.contract.v1.Dunning\"\xc4\x01\n\x1bRefundInvoicePaymentRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\ninvoice_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x12invoice_payment_id\x18\x03 \x01(\t\x12%\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x15.purser.type.v1.Money\x12\x18\n\x10with_credit_note\x18\x05 \x01(\x08\x12\x14\n\x06reason\x18\x06 \x01(\tB\x04\xe2\x41\x01\x02\"\x7f\n\x1cRefundInvoicePaymentResponse\x12,\n\x07invoice\x18\x01 \x01(\x0b\x32\x1b.purser.contract.v1.Invoice\x12\x31\n\x06refund\x18\x02 \x01(\x0b\x32!.purser.contract.v1.InvoiceRefund\"4\n\x18GetInvoicePaymentRequest\x12\x18\n\ninvoice_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x80\x02\n\x19GetInvoicePaymentResponse\x12/\n\x05state\x18\x01 \x01(\x0e\x32 .purser.contract.v1.PaymentState\x12%\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x15.purser.type.v1.Money\x12\x13\n\x0binvoice_ids\x18\x03 \x03(\t\x12\x1b\n\x13provider_payment_id\x18\x04 \x01(\t\x12\x15\n\rclient_secret\x18\x05 \x01(\t\x12\x14\n\x0credirect_url\x18\x06 \x01(\t\x12,\n\x07\x64unning\x18\x07 \x01(\x0b\x32\x1b.purser.contract.v1.Dunning*\x91\x02\n\x0cPaymentState\x12\x1d\n\x19PAYMENT_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11PAYMENT_STATE_NEW\x10\x01\x12\x16\n\x12PAYMENT_STATE_OPEN\x10\x02\x12!\n\x1dPAYMENT_STATE_ACTION_REQUIRED\x10\x03\x12\x1c\n\x18PAYMENT_STATE_PROCESSING\x10\x04\x12\x1b\n\x17PAYMENT_STATE_SUCCEEDED\x10\x05\x12\x1b\n\x17PAYMENT_STATE_CANCELLED\x10\x06\x12\x1c\n\x18PAYMENT_STATE_REFUND_DUE\x10\x07\x12\x1a\n\x16PAYMENT_STATE_REFUNDED\x10\x08*\xe2\x01\n\x11PaymentSetupState\x12#\n\x1fPAYMENT_SETUP_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17PAYMENT_SETUP_STATE_NEW\x10\x01\x12\x1c\n\x18PAYMENT_SETUP_STATE_OPEN\x10\x02\x12\'\n#PAYMENT_SETUP_STATE_ACTION_REQUIRED\x10\x03\x12!\n\x1dPAYMENT_SETUP_STATE_SUCCEEDED\x10\x04\x12!\n\x1dPAYMENT_SETUP_STATE_CANCELLED\x10\x05*\xa2\x01\n\rDunningStatus\x12\x1e\n\x1a\x44UNNING_STATUS_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x44UNNING_STATUS_COLLECTING\x10\x01\x12\x1a\n\x16\x44UNNING_STATUS_CARRIED\x10\x02\x12\x1a\n\x16\x44UNNING_STATUS_STOPPED\x10\x03\x12\x1a\n\x16\x44UNNING_STATUS_SETTLED\x10\x04\x32\xd8\x0f\n\x0ePaymentService\x12\xe3\x01\n\x10SetPaymentMethod\x12+.purser.contract.v1.SetPaymentMethodRequest\x1a,.purser.contract.v1.SetPaymentMethodResponse\"t\x8a\xb5\x18\x04\n\x02\x03\x05\x82\xd3\xe4\x93\x02\x66\x1a\'/v1/customers/{customer}/payment-method:\x01*Z8\"3/purser.contract.v1.PaymentService/SetPaymentMethod:\x01*\x12\xe2\x01\n\x10GetPaymentMethod\x12+.purser.contract.v1.GetPaymentMethodRequest\x1a,.purser.contract.v1.GetPaymentMethodResponse\"s\x8a\xb5\x18\x06\n\x04\x03\x05\x06\x07\x82\xd3\xe4\x93\x02\x63\x12\'/v1/customers/{customer}/payment-methodZ8\"3/purser.contract.v1.PaymentService/GetPaymentMethod:\x01*\x12\xec\x01\n\x12\x43reatePaymentSetup\x12-.purser.contract.v1.CreatePaymentSetupRequest\x1a..purser.contract.v1.CreatePaymentSetupResponse\"w\x8a\xb5\x18\x05\n\x03\x03\x05\x07\x82\xd3\xe4\x93\x02h\"\'/v1/customers/{customer}/payment-setups:\x01*Z:\"5/purser.contract.v1.PaymentService/CreatePaymentSetup:\x01*\x12\xdb\x01\n\x0fGetPaymentSetup\x12*.purser.contract.v1.GetPaymentSetupRequest\x1a+.purser.contract.v1.GetPaymentSetupResponse\"o\x8a\xb5\x18\x05\n\x03\x03\x05\x07\x82\xd3\xe4\x93\x02`\x12%/v1/payment-setups/{payment_setup_id}Z7\"2/purser.contract.v1.PaymentService/GetPaymentSetup:\x01*\x12\xb8\x01\n\x08PayTopUp\x12#.purser.contract.v1.PayTopUpRequest\x1a$.purser.contract.v1.PayTopUpResponse\"a\x8a\xb5\x18\x05\n\x03\x03\x05\x07\x82\xd3\xe4\x93\x02R\"\x1b/v1/top-ups/{top_up_id}:pay:\x01*Z0\"+/purser.contract.v1.PaymentService/PayTopUp:\x01*\x12\xd5\x01\n\x0fGetTopUpPayment\x12*.purser.contract.v1.GetTopUpPaymentRequest\x1a+.purser.contract.v1.GetTopUpPaymentResponse\"i\x8a\xb5\x18\x05\n\x03\x03\x05\x07\x82\xd3\xe4\x93\x02Z\x12\x1f/v1/top-ups/{top_up_id}/paymentZ7\"2/purser.contract.v1.PaymentService/GetTopUpPayment:\x01*\x12\xc2\x01\n\nPayInvoice\x12%.purser.contract.v1.PayInvoiceRequest\x1a&.purser.contract.v1.PayInvoiceResponse\"e\x8a\xb5\x18\x05\n\x03\x03\x05\x07\x82\xd3\xe4\x93\x02V\"\x1d/v1/invoices/{invoice_id}:pay:\x01*Z2\"-/purser.contract.v1.PaymentService/PayInvoice:\x01*\x12\xf3\x01\n\x14RefundInvoicePayment\x12/.purser.contract.v1.RefundInvoicePaymentRequest\x1a\x30.purser.contract.v1.RefundInvoicePaymentResponse\"x\x8a\xb5\x18\x04\n\x02\x03\x05\x82\xd3\xe4\x93\x02j\"\'/v1/invoices/{invoice_id}:refundPayment:\x01*Z<\"7/purser.contract.v1.PaymentService/RefundInvoicePayment:\x01*\x12\xdf\x01\n\x11GetInvoicePayment\x12,.purser.contract.v1.GetInvoicePaymentRequest\x1a-.purser.contract.v1.GetInvoicePaymentResponse\"m\x8a\xb5\x18\x05\n\x03\x03\x05\x07\x82\xd3\xe4\x93\x02^\x12!/v1/invoices/{invoice_id}/paymentZ9\"4/purser.contract.v1.PaymentService/GetInvoicePayment:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -71,71 +72,71 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETINVOICEPAYMENTREQUEST'].fields_by_name['invoice_id']._loaded_options = None
   _globals['_GETINVOICEPAYMENTREQUEST'].fields_by_name['invoice_id']._serialized_options = b'\342A\001\002'
   _globals['_PAYMENTSERVICE'].methods_by_name['SetPaymentMethod']._loaded_options = None
-  _globals['_PAYMENTSERVICE'].methods_by_name['SetPaymentMethod']._serialized_options = b'\212\265\030\004\n\002\003\005'
+  _globals['_PAYMENTSERVICE'].methods_by_name['SetPaymentMethod']._serialized_options = b'\212\265\030\004\n\002\003\005\202\323\344\223\002f\032\'/v1/customers/{customer}/payment-method:\001*Z8\"3/purser.contract.v1.PaymentService/SetPaymentMethod:\001*'
   _globals['_PAYMENTSERVICE'].methods_by_name['GetPaymentMethod']._loaded_options = None
-  _globals['_PAYMENTSERVICE'].methods_by_name['GetPaymentMethod']._serialized_options = b'\212\265\030\006\n\004\003\005\006\007'
+  _globals['_PAYMENTSERVICE'].methods_by_name['GetPaymentMethod']._serialized_options = b'\212\265\030\006\n\004\003\005\006\007\202\323\344\223\002c\022\'/v1/customers/{customer}/payment-methodZ8\"3/purser.contract.v1.PaymentService/GetPaymentMethod:\001*'
   _globals['_PAYMENTSERVICE'].methods_by_name['CreatePaymentSetup']._loaded_options = None
-  _globals['_PAYMENTSERVICE'].methods_by_name['CreatePaymentSetup']._serialized_options = b'\212\265\030\005\n\003\003\005\007'
+  _globals['_PAYMENTSERVICE'].methods_by_name['CreatePaymentSetup']._serialized_options = b'\212\265\030\005\n\003\003\005\007\202\323\344\223\002h\"\'/v1/customers/{customer}/payment-setups:\001*Z:\"5/purser.contract.v1.PaymentService/CreatePaymentSetup:\001*'
   _globals['_PAYMENTSERVICE'].methods_by_name['GetPaymentSetup']._loaded_options = None
-  _globals['_PAYMENTSERVICE'].methods_by_name['GetPaymentSetup']._serialized_options = b'\212\265\030\005\n\003\003\005\007'
+  _globals['_PAYMENTSERVICE'].methods_by_name['GetPaymentSetup']._serialized_options = b'\212\265\030\005\n\003\003\005\007\202\323\344\223\002`\022%/v1/payment-setups/{payment_setup_id}Z7\"2/purser.contract.v1.PaymentService/GetPaymentSetup:\001*'
   _globals['_PAYMENTSERVICE'].methods_by_name['PayTopUp']._loaded_options = None
-  _globals['_PAYMENTSERVICE'].methods_by_name['PayTopUp']._serialized_options = b'\212\265\030\005\n\003\003\005\007'
+  _globals['_PAYMENTSERVICE'].methods_by_name['PayTopUp']._serialized_options = b'\212\265\030\005\n\003\003\005\007\202\323\344\223\002R\"\033/v1/top-ups/{top_up_id}:pay:\001*Z0\"+/purser.contract.v1.PaymentService/PayTopUp:\001*'
   _globals['_PAYMENTSERVICE'].methods_by_name['GetTopUpPayment']._loaded_options = None
-  _globals['_PAYMENTSERVICE'].methods_by_name['GetTopUpPayment']._serialized_options = b'\212\265\030\005\n\003\003\005\007'
+  _globals['_PAYMENTSERVICE'].methods_by_name['GetTopUpPayment']._serialized_options = b'\212\265\030\005\n\003\003\005\007\202\323\344\223\002Z\022\037/v1/top-ups/{top_up_id}/paymentZ7\"2/purser.contract.v1.PaymentService/GetTopUpPayment:\001*'
   _globals['_PAYMENTSERVICE'].methods_by_name['PayInvoice']._loaded_options = None
-  _globals['_PAYMENTSERVICE'].methods_by_name['PayInvoice']._serialized_options = b'\212\265\030\005\n\003\003\005\007'
+  _globals['_PAYMENTSERVICE'].methods_by_name['PayInvoice']._serialized_options = b'\212\265\030\005\n\003\003\005\007\202\323\344\223\002V\"\035/v1/invoices/{invoice_id}:pay:\001*Z2\"-/purser.contract.v1.PaymentService/PayInvoice:\001*'
   _globals['_PAYMENTSERVICE'].methods_by_name['RefundInvoicePayment']._loaded_options = None
-  _globals['_PAYMENTSERVICE'].methods_by_name['RefundInvoicePayment']._serialized_options = b'\212\265\030\004\n\002\003\005'
+  _globals['_PAYMENTSERVICE'].methods_by_name['RefundInvoicePayment']._serialized_options = b'\212\265\030\004\n\002\003\005\202\323\344\223\002j\"\'/v1/invoices/{invoice_id}:refundPayment:\001*Z<\"7/purser.contract.v1.PaymentService/RefundInvoicePayment:\001*'
   _globals['_PAYMENTSERVICE'].methods_by_name['GetInvoicePayment']._loaded_options = None
-  _globals['_PAYMENTSERVICE'].methods_by_name['GetInvoicePayment']._serialized_options = b'\212\265\030\005\n\003\003\005\007'
-  _globals['_PAYMENTSTATE']._serialized_start=2960
-  _globals['_PAYMENTSTATE']._serialized_end=3233
-  _globals['_PAYMENTSETUPSTATE']._serialized_start=3236
-  _globals['_PAYMENTSETUPSTATE']._serialized_end=3462
-  _globals['_DUNNINGSTATUS']._serialized_start=3465
-  _globals['_DUNNINGSTATUS']._serialized_end=3627
-  _globals['_PAYMENTMETHOD']._serialized_start=218
-  _globals['_PAYMENTMETHOD']._serialized_end=375
-  _globals['_SETPAYMENTMETHODREQUEST']._serialized_start=378
-  _globals['_SETPAYMENTMETHODREQUEST']._serialized_end=522
-  _globals['_SETPAYMENTMETHODRESPONSE']._serialized_start=524
-  _globals['_SETPAYMENTMETHODRESPONSE']._serialized_end=609
-  _globals['_GETPAYMENTMETHODREQUEST']._serialized_start=611
-  _globals['_GETPAYMENTMETHODREQUEST']._serialized_end=660
-  _globals['_GETPAYMENTMETHODRESPONSE']._serialized_start=662
-  _globals['_GETPAYMENTMETHODRESPONSE']._serialized_end=747
-  _globals['_PAYMENTSETUP']._serialized_start=750
-  _globals['_PAYMENTSETUP']._serialized_end=1041
-  _globals['_CREATEPAYMENTSETUPREQUEST']._serialized_start=1043
-  _globals['_CREATEPAYMENTSETUPREQUEST']._serialized_end=1120
-  _globals['_CREATEPAYMENTSETUPRESPONSE']._serialized_start=1122
-  _globals['_CREATEPAYMENTSETUPRESPONSE']._serialized_end=1207
-  _globals['_GETPAYMENTSETUPREQUEST']._serialized_start=1209
-  _globals['_GETPAYMENTSETUPREQUEST']._serialized_end=1265
-  _globals['_GETPAYMENTSETUPRESPONSE']._serialized_start=1267
-  _globals['_GETPAYMENTSETUPRESPONSE']._serialized_end=1349
-  _globals['_PAYTOPUPREQUEST']._serialized_start=1351
-  _globals['_PAYTOPUPREQUEST']._serialized_end=1466
-  _globals['_PAYTOPUPRESPONSE']._serialized_start=1468
-  _globals['_PAYTOPUPRESPONSE']._serialized_end=1575
-  _globals['_GETTOPUPPAYMENTREQUEST']._serialized_start=1577
-  _globals['_GETTOPUPPAYMENTREQUEST']._serialized_end=1626
-  _globals['_GETTOPUPPAYMENTRESPONSE']._serialized_start=1629
-  _globals['_GETTOPUPPAYMENTRESPONSE']._serialized_end=1816
-  _globals['_DUNNING']._serialized_start=1819
-  _globals['_DUNNING']._serialized_end=2032
-  _globals['_PAYINVOICEREQUEST']._serialized_start=2034
-  _globals['_PAYINVOICEREQUEST']._serialized_end=2152
-  _globals['_PAYINVOICERESPONSE']._serialized_start=2155
-  _globals['_PAYINVOICERESPONSE']._serialized_end=2316
-  _globals['_REFUNDINVOICEPAYMENTREQUEST']._serialized_start=2319
-  _globals['_REFUNDINVOICEPAYMENTREQUEST']._serialized_end=2515
-  _globals['_REFUNDINVOICEPAYMENTRESPONSE']._serialized_start=2517
-  _globals['_REFUNDINVOICEPAYMENTRESPONSE']._serialized_end=2644
-  _globals['_GETINVOICEPAYMENTREQUEST']._serialized_start=2646
-  _globals['_GETINVOICEPAYMENTREQUEST']._serialized_end=2698
-  _globals['_GETINVOICEPAYMENTRESPONSE']._serialized_start=2701
-  _globals['_GETINVOICEPAYMENTRESPONSE']._serialized_end=2957
-  _globals['_PAYMENTSERVICE']._serialized_start=3630
-  _globals['_PAYMENTSERVICE']._serialized_end=4717
+  _globals['_PAYMENTSERVICE'].methods_by_name['GetInvoicePayment']._serialized_options = b'\212\265\030\005\n\003\003\005\007\202\323\344\223\002^\022!/v1/invoices/{invoice_id}/paymentZ9\"4/purser.contract.v1.PaymentService/GetInvoicePayment:\001*'
+  _globals['_PAYMENTSTATE']._serialized_start=2990
+  _globals['_PAYMENTSTATE']._serialized_end=3263
+  _globals['_PAYMENTSETUPSTATE']._serialized_start=3266
+  _globals['_PAYMENTSETUPSTATE']._serialized_end=3492
+  _globals['_DUNNINGSTATUS']._serialized_start=3495
+  _globals['_DUNNINGSTATUS']._serialized_end=3657
+  _globals['_PAYMENTMETHOD']._serialized_start=248
+  _globals['_PAYMENTMETHOD']._serialized_end=405
+  _globals['_SETPAYMENTMETHODREQUEST']._serialized_start=408
+  _globals['_SETPAYMENTMETHODREQUEST']._serialized_end=552
+  _globals['_SETPAYMENTMETHODRESPONSE']._serialized_start=554
+  _globals['_SETPAYMENTMETHODRESPONSE']._serialized_end=639
+  _globals['_GETPAYMENTMETHODREQUEST']._serialized_start=641
+  _globals['_GETPAYMENTMETHODREQUEST']._serialized_end=690
+  _globals['_GETPAYMENTMETHODRESPONSE']._serialized_start=692
+  _globals['_GETPAYMENTMETHODRESPONSE']._serialized_end=777
+  _globals['_PAYMENTSETUP']._serialized_start=780
+  _globals['_PAYMENTSETUP']._serialized_end=1071
+  _globals['_CREATEPAYMENTSETUPREQUEST']._serialized_start=1073
+  _globals['_CREATEPAYMENTSETUPREQUEST']._serialized_end=1150
+  _globals['_CREATEPAYMENTSETUPRESPONSE']._serialized_start=1152
+  _globals['_CREATEPAYMENTSETUPRESPONSE']._serialized_end=1237
+  _globals['_GETPAYMENTSETUPREQUEST']._serialized_start=1239
+  _globals['_GETPAYMENTSETUPREQUEST']._serialized_end=1295
+  _globals['_GETPAYMENTSETUPRESPONSE']._serialized_start=1297
+  _globals['_GETPAYMENTSETUPRESPONSE']._serialized_end=1379
+  _globals['_PAYTOPUPREQUEST']._serialized_start=1381
+  _globals['_PAYTOPUPREQUEST']._serialized_end=1496
+  _globals['_PAYTOPUPRESPONSE']._serialized_start=1498
+  _globals['_PAYTOPUPRESPONSE']._serialized_end=1605
+  _globals['_GETTOPUPPAYMENTREQUEST']._serialized_start=1607
+  _globals['_GETTOPUPPAYMENTREQUEST']._serialized_end=1656
+  _globals['_GETTOPUPPAYMENTRESPONSE']._serialized_start=1659
+  _globals['_GETTOPUPPAYMENTRESPONSE']._serialized_end=1846
+  _globals['_DUNNING']._serialized_start=1849
+  _globals['_DUNNING']._serialized_end=2062
+  _globals['_PAYINVOICEREQUEST']._serialized_start=2064
+  _globals['_PAYINVOICEREQUEST']._serialized_end=2182
+  _globals['_PAYINVOICERESPONSE']._serialized_start=2185
+  _globals['_PAYINVOICERESPONSE']._serialized_end=2346
+  _globals['_REFUNDINVOICEPAYMENTREQUEST']._serialized_start=2349
+  _globals['_REFUNDINVOICEPAYMENTREQUEST']._serialized_end=2545
+  _globals['_REFUNDINVOICEPAYMENTRESPONSE']._serialized_start=2547
+  _globals['_REFUNDINVOICEPAYMENTRESPONSE']._serialized_end=2674
+  _globals['_GETINVOICEPAYMENTREQUEST']._serialized_start=2676
+  _globals['_GETINVOICEPAYMENTREQUEST']._serialized_end=2728
+  _globals['_GETINVOICEPAYMENTRESPONSE']._serialized_start=2731
+  _globals['_GETINVOICEPAYMENTRESPONSE']._serialized_end=2987
+  _globals['_PAYMENTSERVICE']._serialized_start=3660
+  _globals['_PAYMENTSERVICE']._serialized_end=5668
 # @@protoc_insertion_point(module_scope)

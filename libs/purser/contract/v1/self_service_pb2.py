@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from purser.access.v1 import access_pb2 as purser_dot_access_dot_v1_dot_access__pb2
@@ -29,7 +30,7 @@ from purser.contract.v1 import contract_pb2 as purser_dot_contract_dot_v1_dot_co
 from purser.type.v1 import money_pb2 as purser_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%purser/contract/v1/self_service.proto\x12\x12purser.contract.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1dpurser/access/v1/access.proto\x1a!purser/contract/v1/contract.proto\x1a\x1apurser/type/v1/money.proto\"0\n\x16ListTopUpOffersRequest\x12\x16\n\x08\x63ustomer\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"I\n\x17ListTopUpOffersResponse\x12.\n\x06offers\x18\x01 \x03(\x0b\x32\x1e.purser.contract.v1.TopUpOffer\"\xe0\x01\n\nTopUpOffer\x12\x13\n\x0b\x63ontract_id\x18\x01 \x01(\t\x12\x15\n\rcontract_name\x18\x02 \x01(\t\x12\x16\n\x0etop_up_pack_id\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x16\n\x0e\x63redit_type_id\x18\x05 \x01(\t\x12\x15\n\ramount_micros\x18\x06 \x01(\x03\x12$\n\x05price\x18\x07 \x01(\x0b\x32\x15.purser.type.v1.Money\x12+\n\x08lifetime\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\"d\n\x0f\x42uyTopUpRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63ontract_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0etop_up_pack_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\"k\n\x10\x42uyTopUpResponse\x12)\n\x06top_up\x18\x01 \x01(\x0b\x32\x19.purser.contract.v1.TopUp\x12,\n\x07invoice\x18\x02 \x01(\x0b\x32\x1b.purser.contract.v1.Invoice\"\xe3\x01\n\x12\x41\x64justSeatsRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63ontract_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x0fsubscription_id\x18\x03 \x01(\t\x12\x16\n\x0equantity_delta\x18\x04 \x01(\x03\x12\x17\n\x0f\x61ssign_seat_ids\x18\x05 \x03(\t\x12\x19\n\x11unassign_seat_ids\x18\x06 \x03(\t\x12\x33\n\ttransfers\x18\x07 \x03(\x0b\x32 .purser.contract.v1.SeatTransfer\"\xb0\x01\n\x13\x41\x64justSeatsResponse\x12\x33\n\x0bseat_change\x18\x01 \x01(\x0b\x32\x1e.purser.contract.v1.SeatChange\x12\x36\n\x0csubscription\x18\x02 \x01(\x0b\x32 .purser.contract.v1.Subscription\x12,\n\x07invoice\x18\x03 \x01(\x0b\x32\x1b.purser.contract.v1.Invoice\"m\n\x19PreviewAdjustSeatsRequest\x12\x19\n\x0b\x63ontract_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x0fsubscription_id\x18\x02 \x01(\t\x12\x1c\n\x0equantity_delta\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x02\"\xc2\x01\n\x1aPreviewAdjustSeatsResponse\x12\x16\n\x0equantity_after\x18\x01 \x01(\x03\x12.\n\x05lines\x18\x02 \x03(\x0b\x32\x1f.purser.contract.v1.InvoiceLine\x12$\n\x05total\x18\x03 \x01(\x0b\x32\x15.purser.type.v1.Money\x12\x36\n\x07\x63redits\x18\x04 \x03(\x0b\x32%.purser.contract.v1.SeatChangeCredits\"\x9e\x03\n\x0cOwnPlanOffer\x12\x15\n\rplan_offer_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12<\n\rsubscriptions\x18\x04 \x03(\x0b\x32%.purser.contract.v1.SubscriptionTerms\x12?\n\x0fgrant_schedules\x18\x05 \x03(\x0b\x32&.purser.contract.v1.GrantScheduleTerms\x12=\n\x10included_credits\x18\x06 \x01(\x0e\x32#.purser.contract.v1.IncludedCredits\x12\x31\n\nmoney_back\x18\x07 \x01(\x0e\x32\x1d.purser.contract.v1.MoneyBack\x12*\n\x0bunit_prices\x18\x08 \x03(\x0b\x32\x15.purser.type.v1.Money\x12\x1a\n\x12unavailable_reason\x18\t \x01(\t\x12\x1b\n\x13unavailable_message\x18\n \x01(\t\"\\\n\x18ListOwnPlanOffersRequest\x12\x19\n\x0b\x63ontract_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"k\n\x19ListOwnPlanOffersResponse\x12\x35\n\x0bplan_offers\x18\x01 \x03(\x0b\x32 .purser.contract.v1.OwnPlanOffer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"i\n\x1bPreviewOwnPlanChangeRequest\x12\x19\n\x0b\x63ontract_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rplan_offer_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nquantities\x18\x03 \x03(\x03\"\xf9\x01\n\x1cPreviewOwnPlanChangeResponse\x12.\n\x05lines\x18\x01 \x03(\x0b\x32\x1f.purser.contract.v1.InvoiceLine\x12$\n\x05total\x18\x02 \x01(\x0b\x32\x15.purser.type.v1.Money\x12/\n\x07\x63redits\x18\x03 \x03(\x0b\x32\x1e.purser.contract.v1.PlanCredit\x12\x16\n\x0egranted_micros\x18\x04 \x03(\x03\x12&\n\x07off_due\x18\x05 \x01(\x0b\x32\x15.purser.type.v1.Money\x12\x12\n\nquantities\x18\x06 \x03(\x03\"|\n\x14\x43hangeOwnPlanRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63ontract_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rplan_offer_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nquantities\x18\x04 \x03(\x03\"\xaa\x01\n\x15\x43hangeOwnPlanResponse\x12\x33\n\x0bplan_change\x18\x01 \x01(\x0b\x32\x1e.purser.contract.v1.PlanChange\x12.\n\x08\x63ontract\x18\x02 \x01(\x0b\x32\x1c.purser.contract.v1.Contract\x12,\n\x07invoice\x18\x03 \x01(\x0b\x32\x1b.purser.contract.v1.Invoice2\xb8\x06\n\x0bSelfService\x12s\n\x0fListTopUpOffers\x12*.purser.contract.v1.ListTopUpOffersRequest\x1a+.purser.contract.v1.ListTopUpOffersResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x12^\n\x08\x42uyTopUp\x12#.purser.contract.v1.BuyTopUpRequest\x1a$.purser.contract.v1.BuyTopUpResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x12g\n\x0b\x41\x64justSeats\x12&.purser.contract.v1.AdjustSeatsRequest\x1a\'.purser.contract.v1.AdjustSeatsResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x12|\n\x12PreviewAdjustSeats\x12-.purser.contract.v1.PreviewAdjustSeatsRequest\x1a..purser.contract.v1.PreviewAdjustSeatsResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x12y\n\x11ListOwnPlanOffers\x12,.purser.contract.v1.ListOwnPlanOffersRequest\x1a-.purser.contract.v1.ListOwnPlanOffersResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x12\x82\x01\n\x14PreviewOwnPlanChange\x12/.purser.contract.v1.PreviewOwnPlanChangeRequest\x1a\x30.purser.contract.v1.PreviewOwnPlanChangeResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x12m\n\rChangeOwnPlan\x12(.purser.contract.v1.ChangeOwnPlanRequest\x1a).purser.contract.v1.ChangeOwnPlanResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%purser/contract/v1/self_service.proto\x12\x12purser.contract.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1dpurser/access/v1/access.proto\x1a!purser/contract/v1/contract.proto\x1a\x1apurser/type/v1/money.proto\"0\n\x16ListTopUpOffersRequest\x12\x16\n\x08\x63ustomer\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"I\n\x17ListTopUpOffersResponse\x12.\n\x06offers\x18\x01 \x03(\x0b\x32\x1e.purser.contract.v1.TopUpOffer\"\xe0\x01\n\nTopUpOffer\x12\x13\n\x0b\x63ontract_id\x18\x01 \x01(\t\x12\x15\n\rcontract_name\x18\x02 \x01(\t\x12\x16\n\x0etop_up_pack_id\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x16\n\x0e\x63redit_type_id\x18\x05 \x01(\t\x12\x15\n\ramount_micros\x18\x06 \x01(\x03\x12$\n\x05price\x18\x07 \x01(\x0b\x32\x15.purser.type.v1.Money\x12+\n\x08lifetime\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\"d\n\x0f\x42uyTopUpRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63ontract_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0etop_up_pack_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\"k\n\x10\x42uyTopUpResponse\x12)\n\x06top_up\x18\x01 \x01(\x0b\x32\x19.purser.contract.v1.TopUp\x12,\n\x07invoice\x18\x02 \x01(\x0b\x32\x1b.purser.contract.v1.Invoice\"\xe3\x01\n\x12\x41\x64justSeatsRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63ontract_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x0fsubscription_id\x18\x03 \x01(\t\x12\x16\n\x0equantity_delta\x18\x04 \x01(\x03\x12\x17\n\x0f\x61ssign_seat_ids\x18\x05 \x03(\t\x12\x19\n\x11unassign_seat_ids\x18\x06 \x03(\t\x12\x33\n\ttransfers\x18\x07 \x03(\x0b\x32 .purser.contract.v1.SeatTransfer\"\xb0\x01\n\x13\x41\x64justSeatsResponse\x12\x33\n\x0bseat_change\x18\x01 \x01(\x0b\x32\x1e.purser.contract.v1.SeatChange\x12\x36\n\x0csubscription\x18\x02 \x01(\x0b\x32 .purser.contract.v1.Subscription\x12,\n\x07invoice\x18\x03 \x01(\x0b\x32\x1b.purser.contract.v1.Invoice\"m\n\x19PreviewAdjustSeatsRequest\x12\x19\n\x0b\x63ontract_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x0fsubscription_id\x18\x02 \x01(\t\x12\x1c\n\x0equantity_delta\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x02\"\xc2\x01\n\x1aPreviewAdjustSeatsResponse\x12\x16\n\x0equantity_after\x18\x01 \x01(\x03\x12.\n\x05lines\x18\x02 \x03(\x0b\x32\x1f.purser.contract.v1.InvoiceLine\x12$\n\x05total\x18\x03 \x01(\x0b\x32\x15.purser.type.v1.Money\x12\x36\n\x07\x63redits\x18\x04 \x03(\x0b\x32%.purser.contract.v1.SeatChangeCredits\"\x9e\x03\n\x0cOwnPlanOffer\x12\x15\n\rplan_offer_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12<\n\rsubscriptions\x18\x04 \x03(\x0b\x32%.purser.contract.v1.SubscriptionTerms\x12?\n\x0fgrant_schedules\x18\x05 \x03(\x0b\x32&.purser.contract.v1.GrantScheduleTerms\x12=\n\x10included_credits\x18\x06 \x01(\x0e\x32#.purser.contract.v1.IncludedCredits\x12\x31\n\nmoney_back\x18\x07 \x01(\x0e\x32\x1d.purser.contract.v1.MoneyBack\x12*\n\x0bunit_prices\x18\x08 \x03(\x0b\x32\x15.purser.type.v1.Money\x12\x1a\n\x12unavailable_reason\x18\t \x01(\t\x12\x1b\n\x13unavailable_message\x18\n \x01(\t\"\\\n\x18ListOwnPlanOffersRequest\x12\x19\n\x0b\x63ontract_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"k\n\x19ListOwnPlanOffersResponse\x12\x35\n\x0bplan_offers\x18\x01 \x03(\x0b\x32 .purser.contract.v1.OwnPlanOffer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"i\n\x1bPreviewOwnPlanChangeRequest\x12\x19\n\x0b\x63ontract_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rplan_offer_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nquantities\x18\x03 \x03(\x03\"\xf9\x01\n\x1cPreviewOwnPlanChangeResponse\x12.\n\x05lines\x18\x01 \x03(\x0b\x32\x1f.purser.contract.v1.InvoiceLine\x12$\n\x05total\x18\x02 \x01(\x0b\x32\x15.purser.type.v1.Money\x12/\n\x07\x63redits\x18\x03 \x03(\x0b\x32\x1e.purser.contract.v1.PlanCredit\x12\x16\n\x0egranted_micros\x18\x04 \x03(\x03\x12&\n\x07off_due\x18\x05 \x01(\x0b\x32\x15.purser.type.v1.Money\x12\x12\n\nquantities\x18\x06 \x03(\x03\"|\n\x14\x43hangeOwnPlanRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63ontract_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rplan_offer_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nquantities\x18\x04 \x03(\x03\"\xaa\x01\n\x15\x43hangeOwnPlanResponse\x12\x33\n\x0bplan_change\x18\x01 \x01(\x0b\x32\x1e.purser.contract.v1.PlanChange\x12.\n\x08\x63ontract\x18\x02 \x01(\x0b\x32\x1c.purser.contract.v1.Contract\x12,\n\x07invoice\x18\x03 \x01(\x0b\x32\x1b.purser.contract.v1.Invoice2\xbb\x0c\n\x0bSelfService\x12\xdc\x01\n\x0fListTopUpOffers\x12*.purser.contract.v1.ListTopUpOffersRequest\x1a+.purser.contract.v1.ListTopUpOffersResponse\"p\x8a\xb5\x18\x03\n\x01\x07\x82\xd3\xe4\x93\x02\x63\x12+/v1/self/customers/{customer}/top-up-offersZ4\"//purser.contract.v1.SelfService/ListTopUpOffers:\x01*\x12\xc0\x01\n\x08\x42uyTopUp\x12#.purser.contract.v1.BuyTopUpRequest\x1a$.purser.contract.v1.BuyTopUpResponse\"i\x8a\xb5\x18\x03\n\x01\x07\x82\xd3\xe4\x93\x02\\\"(/v1/self/contracts/{contract_id}/top-ups:\x01*Z-\"(/purser.contract.v1.SelfService/BuyTopUp:\x01*\x12\xd1\x01\n\x0b\x41\x64justSeats\x12&.purser.contract.v1.AdjustSeatsRequest\x1a\'.purser.contract.v1.AdjustSeatsResponse\"q\x8a\xb5\x18\x03\n\x01\x07\x82\xd3\xe4\x93\x02\x64\"-/v1/self/contracts/{contract_id}/seat-changes:\x01*Z0\"+/purser.contract.v1.SelfService/AdjustSeats:\x01*\x12\xf6\x01\n\x12PreviewAdjustSeats\x12-.purser.contract.v1.PreviewAdjustSeatsRequest\x1a..purser.contract.v1.PreviewAdjustSeatsResponse\"\x80\x01\x8a\xb5\x18\x03\n\x01\x07\x82\xd3\xe4\x93\x02s\"5/v1/self/contracts/{contract_id}/seat-changes:preview:\x01*Z7\"2/purser.contract.v1.SelfService/PreviewAdjustSeats:\x01*\x12\xe5\x01\n\x11ListOwnPlanOffers\x12,.purser.contract.v1.ListOwnPlanOffersRequest\x1a-.purser.contract.v1.ListOwnPlanOffersResponse\"s\x8a\xb5\x18\x03\n\x01\x07\x82\xd3\xe4\x93\x02\x66\x12,/v1/self/contracts/{contract_id}/plan-offersZ6\"1/purser.contract.v1.SelfService/ListOwnPlanOffers:\x01*\x12\xfa\x01\n\x14PreviewOwnPlanChange\x12/.purser.contract.v1.PreviewOwnPlanChangeRequest\x1a\x30.purser.contract.v1.PreviewOwnPlanChangeResponse\"\x7f\x8a\xb5\x18\x03\n\x01\x07\x82\xd3\xe4\x93\x02r\"2/v1/self/contracts/{contract_id}:previewPlanChange:\x01*Z9\"4/purser.contract.v1.SelfService/PreviewOwnPlanChange:\x01*\x12\xd7\x01\n\rChangeOwnPlan\x12(.purser.contract.v1.ChangeOwnPlanRequest\x1a).purser.contract.v1.ChangeOwnPlanResponse\"q\x8a\xb5\x18\x03\n\x01\x07\x82\xd3\xe4\x93\x02\x64\"+/v1/self/contracts/{contract_id}:changePlan:\x01*Z2\"-/purser.contract.v1.SelfService/ChangeOwnPlan:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -65,51 +66,51 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHANGEOWNPLANREQUEST'].fields_by_name['plan_offer_id']._loaded_options = None
   _globals['_CHANGEOWNPLANREQUEST'].fields_by_name['plan_offer_id']._serialized_options = b'\342A\001\002'
   _globals['_SELFSERVICE'].methods_by_name['ListTopUpOffers']._loaded_options = None
-  _globals['_SELFSERVICE'].methods_by_name['ListTopUpOffers']._serialized_options = b'\212\265\030\003\n\001\007'
+  _globals['_SELFSERVICE'].methods_by_name['ListTopUpOffers']._serialized_options = b'\212\265\030\003\n\001\007\202\323\344\223\002c\022+/v1/self/customers/{customer}/top-up-offersZ4\"//purser.contract.v1.SelfService/ListTopUpOffers:\001*'
   _globals['_SELFSERVICE'].methods_by_name['BuyTopUp']._loaded_options = None
-  _globals['_SELFSERVICE'].methods_by_name['BuyTopUp']._serialized_options = b'\212\265\030\003\n\001\007'
+  _globals['_SELFSERVICE'].methods_by_name['BuyTopUp']._serialized_options = b'\212\265\030\003\n\001\007\202\323\344\223\002\\\"(/v1/self/contracts/{contract_id}/top-ups:\001*Z-\"(/purser.contract.v1.SelfService/BuyTopUp:\001*'
   _globals['_SELFSERVICE'].methods_by_name['AdjustSeats']._loaded_options = None
-  _globals['_SELFSERVICE'].methods_by_name['AdjustSeats']._serialized_options = b'\212\265\030\003\n\001\007'
+  _globals['_SELFSERVICE'].methods_by_name['AdjustSeats']._serialized_options = b'\212\265\030\003\n\001\007\202\323\344\223\002d\"-/v1/self/contracts/{contract_id}/seat-changes:\001*Z0\"+/purser.contract.v1.SelfService/AdjustSeats:\001*'
   _globals['_SELFSERVICE'].methods_by_name['PreviewAdjustSeats']._loaded_options = None
-  _globals['_SELFSERVICE'].methods_by_name['PreviewAdjustSeats']._serialized_options = b'\212\265\030\003\n\001\007'
+  _globals['_SELFSERVICE'].methods_by_name['PreviewAdjustSeats']._serialized_options = b'\212\265\030\003\n\001\007\202\323\344\223\002s\"5/v1/self/contracts/{contract_id}/seat-changes:preview:\001*Z7\"2/purser.contract.v1.SelfService/PreviewAdjustSeats:\001*'
   _globals['_SELFSERVICE'].methods_by_name['ListOwnPlanOffers']._loaded_options = None
-  _globals['_SELFSERVICE'].methods_by_name['ListOwnPlanOffers']._serialized_options = b'\212\265\030\003\n\001\007'
+  _globals['_SELFSERVICE'].methods_by_name['ListOwnPlanOffers']._serialized_options = b'\212\265\030\003\n\001\007\202\323\344\223\002f\022,/v1/self/contracts/{contract_id}/plan-offersZ6\"1/purser.contract.v1.SelfService/ListOwnPlanOffers:\001*'
   _globals['_SELFSERVICE'].methods_by_name['PreviewOwnPlanChange']._loaded_options = None
-  _globals['_SELFSERVICE'].methods_by_name['PreviewOwnPlanChange']._serialized_options = b'\212\265\030\003\n\001\007'
+  _globals['_SELFSERVICE'].methods_by_name['PreviewOwnPlanChange']._serialized_options = b'\212\265\030\003\n\001\007\202\323\344\223\002r\"2/v1/self/contracts/{contract_id}:previewPlanChange:\001*Z9\"4/purser.contract.v1.SelfService/PreviewOwnPlanChange:\001*'
   _globals['_SELFSERVICE'].methods_by_name['ChangeOwnPlan']._loaded_options = None
-  _globals['_SELFSERVICE'].methods_by_name['ChangeOwnPlan']._serialized_options = b'\212\265\030\003\n\001\007'
-  _globals['_LISTTOPUPOFFERSREQUEST']._serialized_start=220
-  _globals['_LISTTOPUPOFFERSREQUEST']._serialized_end=268
-  _globals['_LISTTOPUPOFFERSRESPONSE']._serialized_start=270
-  _globals['_LISTTOPUPOFFERSRESPONSE']._serialized_end=343
-  _globals['_TOPUPOFFER']._serialized_start=346
-  _globals['_TOPUPOFFER']._serialized_end=570
-  _globals['_BUYTOPUPREQUEST']._serialized_start=572
-  _globals['_BUYTOPUPREQUEST']._serialized_end=672
-  _globals['_BUYTOPUPRESPONSE']._serialized_start=674
-  _globals['_BUYTOPUPRESPONSE']._serialized_end=781
-  _globals['_ADJUSTSEATSREQUEST']._serialized_start=784
-  _globals['_ADJUSTSEATSREQUEST']._serialized_end=1011
-  _globals['_ADJUSTSEATSRESPONSE']._serialized_start=1014
-  _globals['_ADJUSTSEATSRESPONSE']._serialized_end=1190
-  _globals['_PREVIEWADJUSTSEATSREQUEST']._serialized_start=1192
-  _globals['_PREVIEWADJUSTSEATSREQUEST']._serialized_end=1301
-  _globals['_PREVIEWADJUSTSEATSRESPONSE']._serialized_start=1304
-  _globals['_PREVIEWADJUSTSEATSRESPONSE']._serialized_end=1498
-  _globals['_OWNPLANOFFER']._serialized_start=1501
-  _globals['_OWNPLANOFFER']._serialized_end=1915
-  _globals['_LISTOWNPLANOFFERSREQUEST']._serialized_start=1917
-  _globals['_LISTOWNPLANOFFERSREQUEST']._serialized_end=2009
-  _globals['_LISTOWNPLANOFFERSRESPONSE']._serialized_start=2011
-  _globals['_LISTOWNPLANOFFERSRESPONSE']._serialized_end=2118
-  _globals['_PREVIEWOWNPLANCHANGEREQUEST']._serialized_start=2120
-  _globals['_PREVIEWOWNPLANCHANGEREQUEST']._serialized_end=2225
-  _globals['_PREVIEWOWNPLANCHANGERESPONSE']._serialized_start=2228
-  _globals['_PREVIEWOWNPLANCHANGERESPONSE']._serialized_end=2477
-  _globals['_CHANGEOWNPLANREQUEST']._serialized_start=2479
-  _globals['_CHANGEOWNPLANREQUEST']._serialized_end=2603
-  _globals['_CHANGEOWNPLANRESPONSE']._serialized_start=2606
-  _globals['_CHANGEOWNPLANRESPONSE']._serialized_end=2776
-  _globals['_SELFSERVICE']._serialized_start=2779
-  _globals['_SELFSERVICE']._serialized_end=3603
+  _globals['_SELFSERVICE'].methods_by_name['ChangeOwnPlan']._serialized_options = b'\212\265\030\003\n\001\007\202\323\344\223\002d\"+/v1/self/contracts/{contract_id}:changePlan:\001*Z2\"-/purser.contract.v1.SelfService/ChangeOwnPlan:\001*'
+  _globals['_LISTTOPUPOFFERSREQUEST']._serialized_start=250
+  _globals['_LISTTOPUPOFFERSREQUEST']._serialized_end=298
+  _globals['_LISTTOPUPOFFERSRESPONSE']._serialized_start=300
+  _globals['_LISTTOPUPOFFERSRESPONSE']._serialized_end=373
+  _globals['_TOPUPOFFER']._serialized_start=376
+  _globals['_TOPUPOFFER']._serialized_end=600
+  _globals['_BUYTOPUPREQUEST']._serialized_start=602
+  _globals['_BUYTOPUPREQUEST']._serialized_end=702
+  _globals['_BUYTOPUPRESPONSE']._serialized_start=704
+  _globals['_BUYTOPUPRESPONSE']._serialized_end=811
+  _globals['_ADJUSTSEATSREQUEST']._serialized_start=814
+  _globals['_ADJUSTSEATSREQUEST']._serialized_end=1041
+  _globals['_ADJUSTSEATSRESPONSE']._serialized_start=1044
+  _globals['_ADJUSTSEATSRESPONSE']._serialized_end=1220
+  _globals['_PREVIEWADJUSTSEATSREQUEST']._serialized_start=1222
+  _globals['_PREVIEWADJUSTSEATSREQUEST']._serialized_end=1331
+  _globals['_PREVIEWADJUSTSEATSRESPONSE']._serialized_start=1334
+  _globals['_PREVIEWADJUSTSEATSRESPONSE']._serialized_end=1528
+  _globals['_OWNPLANOFFER']._serialized_start=1531
+  _globals['_OWNPLANOFFER']._serialized_end=1945
+  _globals['_LISTOWNPLANOFFERSREQUEST']._serialized_start=1947
+  _globals['_LISTOWNPLANOFFERSREQUEST']._serialized_end=2039
+  _globals['_LISTOWNPLANOFFERSRESPONSE']._serialized_start=2041
+  _globals['_LISTOWNPLANOFFERSRESPONSE']._serialized_end=2148
+  _globals['_PREVIEWOWNPLANCHANGEREQUEST']._serialized_start=2150
+  _globals['_PREVIEWOWNPLANCHANGEREQUEST']._serialized_end=2255
+  _globals['_PREVIEWOWNPLANCHANGERESPONSE']._serialized_start=2258
+  _globals['_PREVIEWOWNPLANCHANGERESPONSE']._serialized_end=2507
+  _globals['_CHANGEOWNPLANREQUEST']._serialized_start=2509
+  _globals['_CHANGEOWNPLANREQUEST']._serialized_end=2633
+  _globals['_CHANGEOWNPLANRESPONSE']._serialized_start=2636
+  _globals['_CHANGEOWNPLANRESPONSE']._serialized_end=2806
+  _globals['_SELFSERVICE']._serialized_start=2809
+  _globals['_SELFSERVICE']._serialized_end=4404
 # @@protoc_insertion_point(module_scope)

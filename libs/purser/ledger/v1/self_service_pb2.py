@@ -22,13 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from purser.access.v1 import access_pb2 as purser_dot_access_dot_v1_dot_access__pb2
 from purser.ledger.v1 import ledger_pb2 as purser_dot_ledger_dot_v1_dot_ledger__pb2
 from purser.ledger.v1 import ledger_admin_pb2 as purser_dot_ledger_dot_v1_dot_ledger__admin__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#purser/ledger/v1/self_service.proto\x12\x10purser.ledger.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1dpurser/access/v1/access.proto\x1a\x1dpurser/ledger/v1/ledger.proto\x1a#purser/ledger/v1/ledger_admin.proto\"\xbd\x02\n\x15SetOwnSpendCapRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x63ustomer\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0e\x63redit_type_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tgroup_key\x18\x04 \x01(\t\x12\x13\n\x0bgroup_value\x18\x05 \x01(\t\x12\x14\n\x0climit_micros\x18\x06 \x01(\x03\x12+\n\x06window\x18\x07 \x01(\x0e\x32\x1b.purser.ledger.v1.CapWindow\x12\x14\n\x0cwindow_hours\x18\x08 \x01(\x05\x12)\n\x05scope\x18\t \x01(\x0e\x32\x1a.purser.ledger.v1.CapScope\x12\x12\n\nproduct_id\x18\n \x01(\t\x12\x14\n\x0c\x63\x61p_group_id\x18\x0b \x01(\t\"G\n\x16SetOwnSpendCapResponse\x12-\n\tspend_cap\x18\x01 \x01(\x0b\x32\x1a.purser.ledger.v1.SpendCap\"h\n\x18RemoveOwnSpendCapRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x63ustomer\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0cspend_cap_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\"\x1b\n\x19RemoveOwnSpendCapResponse2\xf2\x01\n\x0bSelfService\x12l\n\x0eSetOwnSpendCap\x12\'.purser.ledger.v1.SetOwnSpendCapRequest\x1a(.purser.ledger.v1.SetOwnSpendCapResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x12u\n\x11RemoveOwnSpendCap\x12*.purser.ledger.v1.RemoveOwnSpendCapRequest\x1a+.purser.ledger.v1.RemoveOwnSpendCapResponse\"\x07\x8a\xb5\x18\x03\n\x01\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#purser/ledger/v1/self_service.proto\x12\x10purser.ledger.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1dpurser/access/v1/access.proto\x1a\x1dpurser/ledger/v1/ledger.proto\x1a#purser/ledger/v1/ledger_admin.proto\"\xbd\x02\n\x15SetOwnSpendCapRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x63ustomer\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0e\x63redit_type_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tgroup_key\x18\x04 \x01(\t\x12\x13\n\x0bgroup_value\x18\x05 \x01(\t\x12\x14\n\x0climit_micros\x18\x06 \x01(\x03\x12+\n\x06window\x18\x07 \x01(\x0e\x32\x1b.purser.ledger.v1.CapWindow\x12\x14\n\x0cwindow_hours\x18\x08 \x01(\x05\x12)\n\x05scope\x18\t \x01(\x0e\x32\x1a.purser.ledger.v1.CapScope\x12\x12\n\nproduct_id\x18\n \x01(\t\x12\x14\n\x0c\x63\x61p_group_id\x18\x0b \x01(\t\"G\n\x16SetOwnSpendCapResponse\x12-\n\tspend_cap\x18\x01 \x01(\x0b\x32\x1a.purser.ledger.v1.SpendCap\"h\n\x18RemoveOwnSpendCapRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x63ustomer\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0cspend_cap_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\"\x1b\n\x19RemoveOwnSpendCapResponse2\xda\x03\n\x0bSelfService\x12\xd2\x01\n\x0eSetOwnSpendCap\x12\'.purser.ledger.v1.SetOwnSpendCapRequest\x1a(.purser.ledger.v1.SetOwnSpendCapResponse\"m\x8a\xb5\x18\x03\n\x01\x07\x82\xd3\xe4\x93\x02`\"(/v1/self/customers/{customer}/spend-caps:\x01*Z1\",/purser.ledger.v1.SelfService/SetOwnSpendCap:\x01*\x12\xf5\x01\n\x11RemoveOwnSpendCap\x12*.purser.ledger.v1.RemoveOwnSpendCapRequest\x1a+.purser.ledger.v1.RemoveOwnSpendCapResponse\"\x86\x01\x8a\xb5\x18\x03\n\x01\x07\x82\xd3\xe4\x93\x02y\">/v1/self/customers/{customer}/spend-caps/{spend_cap_id}:remove:\x01*Z4\"//purser.ledger.v1.SelfService/RemoveOwnSpendCap:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,17 +49,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REMOVEOWNSPENDCAPREQUEST'].fields_by_name['spend_cap_id']._loaded_options = None
   _globals['_REMOVEOWNSPENDCAPREQUEST'].fields_by_name['spend_cap_id']._serialized_options = b'\342A\001\002'
   _globals['_SELFSERVICE'].methods_by_name['SetOwnSpendCap']._loaded_options = None
-  _globals['_SELFSERVICE'].methods_by_name['SetOwnSpendCap']._serialized_options = b'\212\265\030\003\n\001\007'
+  _globals['_SELFSERVICE'].methods_by_name['SetOwnSpendCap']._serialized_options = b'\212\265\030\003\n\001\007\202\323\344\223\002`\"(/v1/self/customers/{customer}/spend-caps:\001*Z1\",/purser.ledger.v1.SelfService/SetOwnSpendCap:\001*'
   _globals['_SELFSERVICE'].methods_by_name['RemoveOwnSpendCap']._loaded_options = None
-  _globals['_SELFSERVICE'].methods_by_name['RemoveOwnSpendCap']._serialized_options = b'\212\265\030\003\n\001\007'
-  _globals['_SETOWNSPENDCAPREQUEST']._serialized_start=190
-  _globals['_SETOWNSPENDCAPREQUEST']._serialized_end=507
-  _globals['_SETOWNSPENDCAPRESPONSE']._serialized_start=509
-  _globals['_SETOWNSPENDCAPRESPONSE']._serialized_end=580
-  _globals['_REMOVEOWNSPENDCAPREQUEST']._serialized_start=582
-  _globals['_REMOVEOWNSPENDCAPREQUEST']._serialized_end=686
-  _globals['_REMOVEOWNSPENDCAPRESPONSE']._serialized_start=688
-  _globals['_REMOVEOWNSPENDCAPRESPONSE']._serialized_end=715
-  _globals['_SELFSERVICE']._serialized_start=718
-  _globals['_SELFSERVICE']._serialized_end=960
+  _globals['_SELFSERVICE'].methods_by_name['RemoveOwnSpendCap']._serialized_options = b'\212\265\030\003\n\001\007\202\323\344\223\002y\">/v1/self/customers/{customer}/spend-caps/{spend_cap_id}:remove:\001*Z4\"//purser.ledger.v1.SelfService/RemoveOwnSpendCap:\001*'
+  _globals['_SETOWNSPENDCAPREQUEST']._serialized_start=220
+  _globals['_SETOWNSPENDCAPREQUEST']._serialized_end=537
+  _globals['_SETOWNSPENDCAPRESPONSE']._serialized_start=539
+  _globals['_SETOWNSPENDCAPRESPONSE']._serialized_end=610
+  _globals['_REMOVEOWNSPENDCAPREQUEST']._serialized_start=612
+  _globals['_REMOVEOWNSPENDCAPREQUEST']._serialized_end=716
+  _globals['_REMOVEOWNSPENDCAPRESPONSE']._serialized_start=718
+  _globals['_REMOVEOWNSPENDCAPRESPONSE']._serialized_end=745
+  _globals['_SELFSERVICE']._serialized_start=748
+  _globals['_SELFSERVICE']._serialized_end=1222
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,4 @@
+from google.api import annotations_pb2 as _annotations_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from purser.access.v1 import access_pb2 as _access_pb2
 from purser.ledger.v1 import ledger_pb2 as _ledger_pb2

@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from purser.access.v1 import access_pb2 as purser_dot_access_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#purser/outbox/v1/dead_letters.proto\x12\x10purser.outbox.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\"\x97\x02\n\nDeadLetter\x12\x11\n\tnotice_id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x05\x12\x12\n\nlast_error\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tdead_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x64rop_reason\x18\t \x01(\t\x12\x12\n\ndrop_actor\x18\n \x01(\t\"/\n\x16ListDeadLettersRequest\x12\x15\n\rinclude_ended\x18\x01 \x01(\x08\"\\\n\x17ListDeadLettersResponse\x12\x32\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x1c.purser.outbox.v1.DeadLetter\x12\r\n\x05total\x18\x02 \x01(\x03\"K\n\x16RetryDeadLetterRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tnotice_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"L\n\x17RetryDeadLetterResponse\x12\x31\n\x0b\x64\x65\x61\x64_letter\x18\x01 \x01(\x0b\x32\x1c.purser.outbox.v1.DeadLetter\"u\n\x15\x44ropDeadLetterRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tnotice_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05\x61\x63tor\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\"K\n\x16\x44ropDeadLetterResponse\x12\x31\n\x0b\x64\x65\x61\x64_letter\x18\x01 \x01(\x0b\x32\x1c.purser.outbox.v1.DeadLetter2\xea\x02\n\x11\x44\x65\x61\x64LetterService\x12r\n\x0fListDeadLetters\x12(.purser.outbox.v1.ListDeadLettersRequest\x1a).purser.outbox.v1.ListDeadLettersResponse\"\n\x8a\xb5\x18\x06\n\x02\x05\x06\x18\x01\x12q\n\x0fRetryDeadLetter\x12(.purser.outbox.v1.RetryDeadLetterRequest\x1a).purser.outbox.v1.RetryDeadLetterResponse\"\t\x8a\xb5\x18\x05\n\x01\x05\x18\x01\x12n\n\x0e\x44ropDeadLetter\x12\'.purser.outbox.v1.DropDeadLetterRequest\x1a(.purser.outbox.v1.DropDeadLetterResponse\"\t\x8a\xb5\x18\x05\n\x01\x05\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#purser/outbox/v1/dead_letters.proto\x12\x10purser.outbox.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\"\x97\x02\n\nDeadLetter\x12\x11\n\tnotice_id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x05\x12\x12\n\nlast_error\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tdead_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x64rop_reason\x18\t \x01(\t\x12\x12\n\ndrop_actor\x18\n \x01(\t\"/\n\x16ListDeadLettersRequest\x12\x15\n\rinclude_ended\x18\x01 \x01(\x08\"\\\n\x17ListDeadLettersResponse\x12\x32\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x1c.purser.outbox.v1.DeadLetter\x12\r\n\x05total\x18\x02 \x01(\x03\"K\n\x16RetryDeadLetterRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tnotice_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"L\n\x17RetryDeadLetterResponse\x12\x31\n\x0b\x64\x65\x61\x64_letter\x18\x01 \x01(\x0b\x32\x1c.purser.outbox.v1.DeadLetter\"u\n\x15\x44ropDeadLetterRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tnotice_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05\x61\x63tor\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\"K\n\x16\x44ropDeadLetterResponse\x12\x31\n\x0b\x64\x65\x61\x64_letter\x18\x01 \x01(\x0b\x32\x1c.purser.outbox.v1.DeadLetter2\x8b\x05\n\x11\x44\x65\x61\x64LetterService\x12\xc4\x01\n\x0fListDeadLetters\x12(.purser.outbox.v1.ListDeadLettersRequest\x1a).purser.outbox.v1.ListDeadLettersResponse\"\\\x8a\xb5\x18\x06\n\x02\x05\x06\x18\x01\x82\xd3\xe4\x93\x02L\x12\x10/v1/dead-lettersZ8\"3/purser.outbox.v1.DeadLetterService/ListDeadLetters:\x01*\x12\xd8\x01\n\x0fRetryDeadLetter\x12(.purser.outbox.v1.RetryDeadLetterRequest\x1a).purser.outbox.v1.RetryDeadLetterResponse\"p\x8a\xb5\x18\x05\n\x01\x05\x18\x01\x82\xd3\xe4\x93\x02\x61\"\"/v1/dead-letters/{notice_id}:retry:\x01*Z8\"3/purser.outbox.v1.DeadLetterService/RetryDeadLetter:\x01*\x12\xd3\x01\n\x0e\x44ropDeadLetter\x12\'.purser.outbox.v1.DropDeadLetterRequest\x1a(.purser.outbox.v1.DropDeadLetterResponse\"n\x8a\xb5\x18\x05\n\x01\x05\x18\x01\x82\xd3\xe4\x93\x02_\"!/v1/dead-letters/{notice_id}:drop:\x01*Z7\"2/purser.outbox.v1.DeadLetterService/DropDeadLetter:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,25 +48,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DROPDEADLETTERREQUEST'].fields_by_name['actor']._loaded_options = None
   _globals['_DROPDEADLETTERREQUEST'].fields_by_name['actor']._serialized_options = b'\342A\001\002'
   _globals['_DEADLETTERSERVICE'].methods_by_name['ListDeadLetters']._loaded_options = None
-  _globals['_DEADLETTERSERVICE'].methods_by_name['ListDeadLetters']._serialized_options = b'\212\265\030\006\n\002\005\006\030\001'
+  _globals['_DEADLETTERSERVICE'].methods_by_name['ListDeadLetters']._serialized_options = b'\212\265\030\006\n\002\005\006\030\001\202\323\344\223\002L\022\020/v1/dead-lettersZ8\"3/purser.outbox.v1.DeadLetterService/ListDeadLetters:\001*'
   _globals['_DEADLETTERSERVICE'].methods_by_name['RetryDeadLetter']._loaded_options = None
-  _globals['_DEADLETTERSERVICE'].methods_by_name['RetryDeadLetter']._serialized_options = b'\212\265\030\005\n\001\005\030\001'
+  _globals['_DEADLETTERSERVICE'].methods_by_name['RetryDeadLetter']._serialized_options = b'\212\265\030\005\n\001\005\030\001\202\323\344\223\002a\"\"/v1/dead-letters/{notice_id}:retry:\001*Z8\"3/purser.outbox.v1.DeadLetterService/RetryDeadLetter:\001*'
   _globals['_DEADLETTERSERVICE'].methods_by_name['DropDeadLetter']._loaded_options = None
-  _globals['_DEADLETTERSERVICE'].methods_by_name['DropDeadLetter']._serialized_options = b'\212\265\030\005\n\001\005\030\001'
-  _globals['_DEADLETTER']._serialized_start=155
-  _globals['_DEADLETTER']._serialized_end=434
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=436
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=483
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=485
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=577
-  _globals['_RETRYDEADLETTERREQUEST']._serialized_start=579
-  _globals['_RETRYDEADLETTERREQUEST']._serialized_end=654
-  _globals['_RETRYDEADLETTERRESPONSE']._serialized_start=656
-  _globals['_RETRYDEADLETTERRESPONSE']._serialized_end=732
-  _globals['_DROPDEADLETTERREQUEST']._serialized_start=734
-  _globals['_DROPDEADLETTERREQUEST']._serialized_end=851
-  _globals['_DROPDEADLETTERRESPONSE']._serialized_start=853
-  _globals['_DROPDEADLETTERRESPONSE']._serialized_end=928
-  _globals['_DEADLETTERSERVICE']._serialized_start=931
-  _globals['_DEADLETTERSERVICE']._serialized_end=1293
+  _globals['_DEADLETTERSERVICE'].methods_by_name['DropDeadLetter']._serialized_options = b'\212\265\030\005\n\001\005\030\001\202\323\344\223\002_\"!/v1/dead-letters/{notice_id}:drop:\001*Z7\"2/purser.outbox.v1.DeadLetterService/DropDeadLetter:\001*'
+  _globals['_DEADLETTER']._serialized_start=185
+  _globals['_DEADLETTER']._serialized_end=464
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=466
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=513
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=515
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=607
+  _globals['_RETRYDEADLETTERREQUEST']._serialized_start=609
+  _globals['_RETRYDEADLETTERREQUEST']._serialized_end=684
+  _globals['_RETRYDEADLETTERRESPONSE']._serialized_start=686
+  _globals['_RETRYDEADLETTERRESPONSE']._serialized_end=762
+  _globals['_DROPDEADLETTERREQUEST']._serialized_start=764
+  _globals['_DROPDEADLETTERREQUEST']._serialized_end=881
+  _globals['_DROPDEADLETTERRESPONSE']._serialized_start=883
+  _globals['_DROPDEADLETTERRESPONSE']._serialized_end=958
+  _globals['_DEADLETTERSERVICE']._serialized_start=961
+  _globals['_DEADLETTERSERVICE']._serialized_end=1612
 # @@protoc_insertion_point(module_scope)

@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from purser.access.v1 import access_pb2 as purser_dot_access_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dpurser/sandbox/v1/clock.proto\x12\x11purser.sandbox.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\"\x10\n\x0eGetTimeRequest\"?\n\x0fGetTimeResponse\x12,\n\x08now_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\\\n\x12\x41\x64vanceTimeRequest\x12\x32\n\x08new_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x12\n\nlocal_only\x18\x02 \x01(\x08\"C\n\x13\x41\x64vanceTimeResponse\x12,\n\x08now_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x9a\x02\n\x0c\x43lockService\x12~\n\x07GetTime\x12!.purser.sandbox.v1.GetTimeRequest\x1a\".purser.sandbox.v1.GetTimeResponse\",\x8a\xb5\x18(\n\x02\x05\x06\x12\x07\x63\x61talog\x12\x08\x63ontract\x12\x06ledger\x12\x05\x61lert\x18\x01\x12\x89\x01\n\x0b\x41\x64vanceTime\x12%.purser.sandbox.v1.AdvanceTimeRequest\x1a&.purser.sandbox.v1.AdvanceTimeResponse\"+\x8a\xb5\x18\'\n\x01\x05\x12\x07\x63\x61talog\x12\x08\x63ontract\x12\x06ledger\x12\x05\x61lert\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dpurser/sandbox/v1/clock.proto\x12\x11purser.sandbox.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\"\x10\n\x0eGetTimeRequest\"?\n\x0fGetTimeResponse\x12,\n\x08now_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\\\n\x12\x41\x64vanceTimeRequest\x12\x32\n\x08new_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x12\n\nlocal_only\x18\x02 \x01(\x08\"C\n\x13\x41\x64vanceTimeResponse\x12,\n\x08now_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xa6\x03\n\x0c\x43lockService\x12\xbc\x01\n\x07GetTime\x12!.purser.sandbox.v1.GetTimeRequest\x1a\".purser.sandbox.v1.GetTimeResponse\"j\x8a\xb5\x18(\n\x02\x05\x06\x12\x07\x63\x61talog\x12\x08\x63ontract\x12\x06ledger\x12\x05\x61lert\x18\x01\x82\xd3\xe4\x93\x02\x38\x12\x08/v1/timeZ,\"\'/purser.sandbox.v1.ClockService/GetTime:\x01*\x12\xd6\x01\n\x0b\x41\x64vanceTime\x12%.purser.sandbox.v1.AdvanceTimeRequest\x1a&.purser.sandbox.v1.AdvanceTimeResponse\"x\x8a\xb5\x18\'\n\x01\x05\x12\x07\x63\x61talog\x12\x08\x63ontract\x12\x06ledger\x12\x05\x61lert\x18\x01\x82\xd3\xe4\x93\x02G\"\x10/v1/time:advance:\x01*Z0\"+/purser.sandbox.v1.ClockService/AdvanceTime:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,17 +38,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ADVANCETIMEREQUEST'].fields_by_name['new_time']._loaded_options = None
   _globals['_ADVANCETIMEREQUEST'].fields_by_name['new_time']._serialized_options = b'\342A\001\002'
   _globals['_CLOCKSERVICE'].methods_by_name['GetTime']._loaded_options = None
-  _globals['_CLOCKSERVICE'].methods_by_name['GetTime']._serialized_options = b'\212\265\030(\n\002\005\006\022\007catalog\022\010contract\022\006ledger\022\005alert\030\001'
+  _globals['_CLOCKSERVICE'].methods_by_name['GetTime']._serialized_options = b'\212\265\030(\n\002\005\006\022\007catalog\022\010contract\022\006ledger\022\005alert\030\001\202\323\344\223\0028\022\010/v1/timeZ,\"\'/purser.sandbox.v1.ClockService/GetTime:\001*'
   _globals['_CLOCKSERVICE'].methods_by_name['AdvanceTime']._loaded_options = None
-  _globals['_CLOCKSERVICE'].methods_by_name['AdvanceTime']._serialized_options = b'\212\265\030\'\n\001\005\022\007catalog\022\010contract\022\006ledger\022\005alert\030\001'
-  _globals['_GETTIMEREQUEST']._serialized_start=149
-  _globals['_GETTIMEREQUEST']._serialized_end=165
-  _globals['_GETTIMERESPONSE']._serialized_start=167
-  _globals['_GETTIMERESPONSE']._serialized_end=230
-  _globals['_ADVANCETIMEREQUEST']._serialized_start=232
-  _globals['_ADVANCETIMEREQUEST']._serialized_end=324
-  _globals['_ADVANCETIMERESPONSE']._serialized_start=326
-  _globals['_ADVANCETIMERESPONSE']._serialized_end=393
-  _globals['_CLOCKSERVICE']._serialized_start=396
-  _globals['_CLOCKSERVICE']._serialized_end=678
+  _globals['_CLOCKSERVICE'].methods_by_name['AdvanceTime']._serialized_options = b'\212\265\030\'\n\001\005\022\007catalog\022\010contract\022\006ledger\022\005alert\030\001\202\323\344\223\002G\"\020/v1/time:advance:\001*Z0\"+/purser.sandbox.v1.ClockService/AdvanceTime:\001*'
+  _globals['_GETTIMEREQUEST']._serialized_start=179
+  _globals['_GETTIMEREQUEST']._serialized_end=195
+  _globals['_GETTIMERESPONSE']._serialized_start=197
+  _globals['_GETTIMERESPONSE']._serialized_end=260
+  _globals['_ADVANCETIMEREQUEST']._serialized_start=262
+  _globals['_ADVANCETIMEREQUEST']._serialized_end=354
+  _globals['_ADVANCETIMERESPONSE']._serialized_start=356
+  _globals['_ADVANCETIMERESPONSE']._serialized_end=423
+  _globals['_CLOCKSERVICE']._serialized_start=426
+  _globals['_CLOCKSERVICE']._serialized_end=848
 # @@protoc_insertion_point(module_scope)

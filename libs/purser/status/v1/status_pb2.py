@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from purser.access.v1 import access_pb2 as purser_dot_access_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dpurser/status/v1/status.proto\x12\x10purser.status.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\"\x12\n\x10GetStatusRequest\"\xbc\x01\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fpending_notices\x18\x03 \x01(\x03\x12\x37\n\x13oldest_pending_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x64\x65\x61\x64_letters\x18\x05 \x01(\x03\x32q\n\rStatusService\x12`\n\tGetStatus\x12\".purser.status.v1.GetStatusRequest\x1a#.purser.status.v1.GetStatusResponse\"\n\x8a\xb5\x18\x06\n\x02\x05\x06\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dpurser/status/v1/status.proto\x12\x10purser.status.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\"\x12\n\x10GetStatusRequest\"\xbc\x01\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fpending_notices\x18\x03 \x01(\x03\x12\x37\n\x13oldest_pending_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x64\x65\x61\x64_letters\x18\x05 \x01(\x03\x32\xb4\x01\n\rStatusService\x12\xa2\x01\n\tGetStatus\x12\".purser.status.v1.GetStatusRequest\x1a#.purser.status.v1.GetStatusResponse\"L\x8a\xb5\x18\x06\n\x02\x05\x06\x18\x01\x82\xd3\xe4\x93\x02<\x12\n/v1/statusZ.\")/purser.status.v1.StatusService/GetStatus:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,11 +35,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'purser.status.v1.status_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_STATUSSERVICE'].methods_by_name['GetStatus']._loaded_options = None
-  _globals['_STATUSSERVICE'].methods_by_name['GetStatus']._serialized_options = b'\212\265\030\006\n\002\005\006\030\001'
-  _globals['_GETSTATUSREQUEST']._serialized_start=115
-  _globals['_GETSTATUSREQUEST']._serialized_end=133
-  _globals['_GETSTATUSRESPONSE']._serialized_start=136
-  _globals['_GETSTATUSRESPONSE']._serialized_end=324
-  _globals['_STATUSSERVICE']._serialized_start=326
-  _globals['_STATUSSERVICE']._serialized_end=439
+  _globals['_STATUSSERVICE'].methods_by_name['GetStatus']._serialized_options = b'\212\265\030\006\n\002\005\006\030\001\202\323\344\223\002<\022\n/v1/statusZ.\")/purser.status.v1.StatusService/GetStatus:\001*'
+  _globals['_GETSTATUSREQUEST']._serialized_start=145
+  _globals['_GETSTATUSREQUEST']._serialized_end=163
+  _globals['_GETSTATUSRESPONSE']._serialized_start=166
+  _globals['_GETSTATUSRESPONSE']._serialized_end=354
+  _globals['_STATUSSERVICE']._serialized_start=357
+  _globals['_STATUSSERVICE']._serialized_end=537
 # @@protoc_insertion_point(module_scope)
