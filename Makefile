@@ -106,6 +106,11 @@ bench-picture: install ## draw the latest results into a PNG (PICTURE=tests/perf
 picture: browser ## draw the customer's page of `make up` into the picture that README.md shows
 	@$(RUN) -m tests.browser.picture
 
+##@ Operate
+edge: install ## run the mesh with two Ledgers behind Envoy on port 7007: JSON over HTTP, gRPC-web, gRPC; prints curl lines
+	@$(RUN) -m deploy.local edge
+.PHONY: edge
+
 ##@ Change
 protos: install ## regenerate libs/purser, and the help of the command line, from protos/
 	@sh deploy/local/protos.sh generate

@@ -9,7 +9,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from deploy.local import database, mesh, postgres, secret_keys, seed, story
+from deploy.local import database, mesh, postgres, proxy, secret_keys, seed, story
 from deploy.local.database import SOURCE_ROOT
 from deploy.local.fault import Fault
 from deploy.local.identity import open_identity
@@ -72,9 +72,29 @@ def up(
     ] = mesh.FIRST_PORT,
 ) -> None:
     """Run the mesh in the foreground until Ctrl-C; its data stays in .purser (or PURSER_STATE_FOLDER)."""
+    raise typer.Exit(_run_up(first_port, has_envoy=False))
+
+
+@app.command()
+def edge(
+    first_port: Annotated[
+        int,
+        typer.Option(
+            envvar="FIRST_PORT",
+            help="as in up; Envoy takes the port 6 later, the second Ledger those 22 and 32 later",
+        ),
+    ] = mesh.FIRST_PORT,
+) -> None:
+    """Run the same mesh with two Ledgers behind Envoy: JSON over HTTP, gRPC-web and gRPC on one port, over TLS."""
+    raise typer.Exit(_run_up(first_port, has_envoy=True))
+
+
+def _run_up(first_port: int, *, has_envoy: bool) -> int:
     began = time.monotonic()
     folder = Path(os.environ.get("PURSER_STATE_FOLDER") or STATE_FOLDER)
-    raise typer.Exit(_run(folder, lambda admin_url: _up(admin_url, folder, first_port, began=began)))
+    return _run(
+        folder, lambda admin_url: _up(admin_url, folder, first_port, has_envoy=has_envoy, began=began)
+    )
 
 
 async def _demo(admin_url: str, folder: Path, logs: Path) -> int:
@@ -108,8 +128,9 @@ async def _demo(admin_url: str, folder: Path, logs: Path) -> int:
             await database.drop(admin_url, name, role_prefix=name)
 
 
-async def _up(admin_url: str, folder: Path, first_port: int, *, began: float) -> int:
+async def _up(admin_url: str, folder: Path, first_port: int, *, has_envoy: bool, began: float) -> int:
     addresses, fronts = mesh.addresses(first_port), mesh.front_addresses(first_port)
+    ports = proxy.FrontPorts.after(first_port) if has_envoy else None
     identity = open_identity(folder / ACCESS_FOLDER, clock=SystemClock())
     access = mesh.secured(identity, first_port)
     urls = await database.prepare(admin_url, state_folder=folder)
@@ -129,13 +150,14 @@ async def _up(admin_url: str, folder: Path, first_port: int, *, began: float) ->
                 stripe_js=stripe.js_address,
                 say=_say,
             ) as running,
+            AsyncExitStack() as envoy,
         ):
             seeded = await _while_all_run(running, seed.seed(addresses, identity))
-            for line in (
-                "",
-                *seed.links(fronts["portal"], identity, seeded),
-                *seed.lines_to_paste(addresses, identity, seeded, edge_address=fronts["edge"]),
-            ):
+            lines = seed.lines_to_paste(addresses, identity, seeded, edge_address=fronts["edge"])
+            if ports is not None:
+                front = proxy.running_front(running, urls.runtime["ledger"], ports, folder=folder, say=_say)
+                lines = proxy.lines_to_paste(await envoy.enter_async_context(front), identity, seeded)
+            for line in ("", *seed.links(fronts["portal"], identity, seeded), *lines):
                 console.print(line, soft_wrap=True, markup=False)
             console.print(f"[dim]The pages could be used {time.monotonic() - began:.1f} s after the start[/]")
             console.print(f"[dim]Ctrl-C stops the mesh; its data stays in {folder}[/]", soft_wrap=True)

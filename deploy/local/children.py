@@ -6,7 +6,7 @@ import functools
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +18,7 @@ CHUNK_BYTES = 65_536
 
 
 class Child:
-    """`python -m <module>`. Each line of its output is written to `log` and passed to `say`.
+    """`python -m <module> <arguments>`. Each line of its output is written to `log` and passed to `say`.
 
     on_death: called with a one-line Fault when the process ends without having been stopped.
     """
@@ -32,10 +32,12 @@ class Child:
         log: Path,
         say: Callable[[str], None],
         on_death: Callable[[Fault], None],
+        arguments: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.log = log
         self._module = module
+        self._arguments = tuple(arguments)
         self._environment = dict(environment)
         self._say = say
         self._on_death = on_death
@@ -57,7 +59,7 @@ class Child:
         self._should_run = True
         self._process = await asyncio.create_subprocess_exec(
             *_parent_death_prefix(),
-            *(sys.executable, "-m", self._module),
+            *(sys.executable, "-m", self._module, *self._arguments),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

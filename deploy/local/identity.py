@@ -63,6 +63,25 @@ class LocalIdentity:
             return tls
         return grpc.composite_channel_credentials(tls, grpc.access_token_call_credentials(token))
 
+    def renew(self, *names: str) -> None:
+        """Issue new certificates for `names` unless each has one that does not expire soon."""
+        now = self.clock.now()
+        chains = [self.files.chain(name) for name in names]
+        if all(chain.exists() and certificates.expire_time(chain) > now + RENEWED_BEFORE for chain in chains):
+            return
+        self.issue(*names)
+
+    def issue(self, *names: str) -> None:
+        """Issue new certificates for `names`; whoever shows them notices."""
+        certificates.issue(
+            self.files.folder,
+            trust_domain=TRUST_DOMAIN,
+            hosts=HOSTS,
+            valid=CERTIFICATES_VALID,
+            now=self.clock.now(),
+            services=names,
+        )
+
     def settings(self, service: str) -> dict[str, str]:
         """Return the settings of a service that concern identities, without the prefix of their names."""
         return {
@@ -77,17 +96,10 @@ class LocalIdentity:
 
 def open_identity(folder: Path, *, clock: Clock) -> LocalIdentity:
     """Return the identities in `folder`: what is missing or expires soon is created, and new tokens are written."""
-    now = clock.now()
-    files = MeshCertificates(folder)
-    chains = [files.chain(service) for service in certificates.SERVICES]
-    is_fresh = all(
-        chain.exists() and certificates.expire_time(chain) > now + RENEWED_BEFORE for chain in chains
-    )
-    if not is_fresh:
-        certificates.issue(folder, trust_domain=TRUST_DOMAIN, hosts=HOSTS, valid=CERTIFICATES_VALID, now=now)
+    identity = LocalIdentity(MeshCertificates(folder), clock)
+    identity.renew(*certificates.SERVICES)
     if not (folder / tokens.KEY_FILE).exists():
         tokens.create_key(folder, key_id="local-1")
-    identity = LocalIdentity(files, clock)
     for name, roles in TOKENS.items():
         token = identity.token(*roles, subject=name) + "\n"
         replace_file(identity.token_file(name), token.encode(), mode=PRIVATE)

@@ -154,6 +154,7 @@ class ProcessMesh:
         self.addresses = dict(addresses)
         self.fronts = dict(fronts)
         self.access = access
+        self.sandbox_start_time = sandbox_start_time
         self._death: asyncio.Future[Fault] | None = None
         environments = {
             service: environment(
@@ -179,7 +180,7 @@ class ProcessMesh:
                 {**os.environ, **variables},
                 log=log_folder / f"{name}.log",
                 say=functools.partial(say, name),
-                on_death=self._report_death,
+                on_death=self.report_death,
             )
             for name, variables in environments.items()
         }
@@ -246,6 +247,7 @@ class ProcessMesh:
         credentials = None if self.access is None else self.access.identity.credentials()
         return await until_serving(name, self.addresses[name], credentials)
 
-    def _report_death(self, fault: Fault) -> None:
+    def report_death(self, fault: Fault) -> None:
+        """Let until_one_dies return this fault, also of a process that runs beside the mesh."""
         if self._death is not None and not self._death.done():
             self._death.set_result(fault)

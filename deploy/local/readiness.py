@@ -27,10 +27,10 @@ async def until_serving(
         await _until(lambda: _is_serving(health), service, address)
 
 
-async def until_answering(front: str, address: str) -> None:
-    """Wait until GET /healthz at `address` is answered with 200. Raises Fault after 60 s."""
+async def until_answering(front: str, address: str, path: str = "/healthz") -> None:
+    """Wait until GET `path` at `address` is answered with 200. Raises Fault after 60 s."""
     async with httpx.AsyncClient(base_url=f"http://{address}", trust_env=False) as http:
-        await _until(lambda: _is_answering(http), front, address)
+        await _until(lambda: _is_answering(http, path), front, address)
 
 
 async def _until(is_ready: Callable[[], Awaitable[bool]], name: str, address: str) -> None:
@@ -50,8 +50,8 @@ async def _is_serving(health: Any) -> bool:
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
-async def _is_answering(http: httpx.AsyncClient) -> bool:
+async def _is_answering(http: httpx.AsyncClient, path: str) -> bool:
     try:
-        return (await http.get("/healthz")).status_code == httpx.codes.OK
+        return (await http.get(path)).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
