@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One channel to all replicas, round robin. It keeps a connection to each and reconnects."""
+"""One channel to all replicas. It sends each customer's calls to one of them, and to another while that is away."""
 
 import ipaddress
 import json
+import os
 from collections.abc import Sequence
 
 import grpc
 import grpc.aio
 
+from purser_client.affinity import CUSTOMER_HEADER
+
 # The response to the largest batch.
 RESPONSE_BYTES_MAX = 64 * 1024 * 1024
 
+# Every process puts the same replica at the same places, so all of them choose the same one for a customer.
+_RING = {"requestHashHeader": CUSTOMER_HEADER, "minRingSize": 1_024, "maxRingSize": 4_096}
 _OPTIONS = (
     ("grpc.max_receive_message_length", RESPONSE_BYTES_MAX),
     # A replica that is cut off is detected after 5 s, one that hangs after 20. The server allows a ping every 10 s.
@@ -26,8 +31,10 @@ _OPTIONS = (
     # This library does its own retries (retry.py), with the request_id, the deadline and the pause the Ledger asks for.
     ("grpc.enable_retries", 0),
     ("grpc.service_config_disable_resolution", 1),
-    ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
+    ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"ring_hash_experimental": _RING}]})),
 )
+# gRPC 1.85 hashes by a header (gRFC A76) only where this variable is set when a channel is opened.
+_HASH_BY_HEADER = "GRPC_EXPERIMENTAL_RING_HASH_SET_REQUEST_HASH_KEY"
 
 
 def target_of(addresses: str | Sequence[str]) -> str:
@@ -55,6 +62,7 @@ def target_of(addresses: str | Sequence[str]) -> str:
 
 def open_channel(target: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
     """Return a channel bound to the running loop; without credentials it is plaintext. The caller closes it."""
+    os.environ.setdefault(_HASH_BY_HEADER, "true")
     if credentials is None:
         return grpc.aio.insecure_channel(target, options=_OPTIONS)
     return grpc.aio.secure_channel(target, credentials, options=_OPTIONS)

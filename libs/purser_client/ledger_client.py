@@ -11,6 +11,7 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError, UsageError
 
 from purser.ledger.v1 import ledger_pb2 as pb
+from purser_client.affinity import Affinity
 from purser_client.coalescing import Coalescer, SendBatch
 from purser_client.faults import (
     GateUnreachable,
@@ -41,18 +42,18 @@ class LedgerClient:
     """
 
     def __init__(self, stub: Stub, *, coalesce: bool, tokens: TokenSource | None = None) -> None:
-        tokens = tokens or TokenSource(None)
-        self._authorize = _sender_of(stub.Authorize, tokens)
-        self._capture = _sender_of(stub.Capture, tokens)
-        self._debit = _sender_of(stub.Debit, tokens)
-        self._release = _sender_of(stub.Release, tokens)
-        self._extend = _sender_of(stub.ExtendHold, tokens)
-        self._balance = _sender_of(stub.GetBalance, tokens)
+        tokens, affinity = tokens or TokenSource(None), Affinity()
+        self._authorize = _sender_of(stub.Authorize, tokens, affinity)
+        self._capture = _sender_of(stub.Capture, tokens, affinity)
+        self._debit = _sender_of(stub.Debit, tokens, affinity)
+        self._release = _sender_of(stub.Release, tokens, affinity)
+        self._extend = _sender_of(stub.ExtendHold, tokens, affinity)
+        self._balance = _sender_of(stub.GetBalance, tokens, affinity)
         self._close: list[Callable[[], Awaitable[None]]] = []
         if coalesce:
-            authorizes = Coalescer(self._authorize, _authorize_batch(stub, tokens))
-            captures = Coalescer(self._capture, _capture_batch(stub, tokens))
-            debits = Coalescer(self._debit, _debit_batch(stub, tokens))
+            authorizes = Coalescer(self._authorize, _authorize_batch(stub, tokens, affinity))
+            captures = Coalescer(self._capture, _capture_batch(stub, tokens, affinity))
+            debits = Coalescer(self._debit, _debit_batch(stub, tokens, affinity))
             self._authorize, self._capture, self._debit = authorizes.send, captures.send, debits.send
             self._close = [authorizes.close, captures.close, debits.close]
 
@@ -94,12 +95,13 @@ async def send_with_retries(send: Send[Q, R], request: Q, schedule: RetrySchedul
         await asyncio.sleep(pause)
 
 
-def _sender_of(call: "UnaryUnaryMultiCallable[Q, R]", tokens: TokenSource) -> Send[Q, R]:
+def _sender_of(call: "UnaryUnaryMultiCallable[Q, R]", tokens: TokenSource, affinity: Affinity) -> Send[Q, R]:
     async def send(request: Q, seconds: float) -> R:
         metadata = await tokens.metadata()
         try:
-            return await call(request, timeout=seconds, metadata=metadata)
+            return await call(request, timeout=seconds, metadata=(*metadata, *affinity.header(request)))
         except AioRpcError as error:
+            affinity.failed(request, error.code())
             fault = fault_of_call(error)
             fault.is_renewable = error.code() is StatusCode.UNAUTHENTICATED and tokens.refused(metadata)
             raise fault from error
@@ -115,8 +117,10 @@ def _sender_of(call: "UnaryUnaryMultiCallable[Q, R]", tokens: TokenSource) -> Se
     return send
 
 
-def _authorize_batch(stub: Stub, tokens: TokenSource) -> SendBatch[pb.AuthorizeRequest, pb.AuthorizeResponse]:
-    send_batch = _sender_of(stub.AuthorizeBatch, tokens)
+def _authorize_batch(
+    stub: Stub, tokens: TokenSource, affinity: Affinity
+) -> SendBatch[pb.AuthorizeRequest, pb.AuthorizeResponse]:
+    send_batch = _sender_of(stub.AuthorizeBatch, tokens, affinity)
 
     async def send(
         items: Sequence[pb.AuthorizeRequest], seconds: float
@@ -127,8 +131,10 @@ def _authorize_batch(stub: Stub, tokens: TokenSource) -> SendBatch[pb.AuthorizeR
     return send
 
 
-def _capture_batch(stub: Stub, tokens: TokenSource) -> SendBatch[pb.CaptureRequest, pb.CaptureResponse]:
-    send_batch = _sender_of(stub.CaptureBatch, tokens)
+def _capture_batch(
+    stub: Stub, tokens: TokenSource, affinity: Affinity
+) -> SendBatch[pb.CaptureRequest, pb.CaptureResponse]:
+    send_batch = _sender_of(stub.CaptureBatch, tokens, affinity)
 
     async def send(
         items: Sequence[pb.CaptureRequest], seconds: float
@@ -139,8 +145,10 @@ def _capture_batch(stub: Stub, tokens: TokenSource) -> SendBatch[pb.CaptureReque
     return send
 
 
-def _debit_batch(stub: Stub, tokens: TokenSource) -> SendBatch[pb.DebitRequest, pb.DebitResponse]:
-    send_batch = _sender_of(stub.DebitBatch, tokens)
+def _debit_batch(
+    stub: Stub, tokens: TokenSource, affinity: Affinity
+) -> SendBatch[pb.DebitRequest, pb.DebitResponse]:
+    send_batch = _sender_of(stub.DebitBatch, tokens, affinity)
 
     async def send(items: Sequence[pb.DebitRequest], seconds: float) -> list[pb.DebitResponse | LedgerFault]:
         answer = await send_batch(pb.DebitBatchRequest(items=items), seconds)
