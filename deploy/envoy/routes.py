@@ -31,15 +31,14 @@ STREAMS: Final = {
 
 
 def routes(services: Sequence[str]) -> list[Json]:
-    """Return all routes; the first that matches counts."""
+    """Return the routes to these services; the first that matches counts."""
     return [
         *(
             _route({"path": path}, service, timeout="0s", idle_timeout="300s")
             for path, service in STREAMS.items()
+            if service in services
         ),
-        *(_route({"path": path}, "ledger", timeout="600s", deadline="60S", **_retries()) for path in SLOW),
-        *_of_customers(GATE_PREFIX, timeout="10s", deadline="5S", **_retries(per_try_timeout="2s")),
-        *_of_customers("/purser.ledger.v1.", timeout="60s", deadline="10S", **_retries()),
+        *(_of_ledger() if "ledger" in services else ()),
         *(
             _route({"prefix": f"/purser.{service}.v1."}, service, timeout="60s", deadline="10S", **_retries())
             for service in services
@@ -47,6 +46,13 @@ def routes(services: Sequence[str]) -> list[Json]:
         ),
         *_shared(services),
     ]
+
+
+def _of_ledger() -> Iterator[Json]:
+    for path in SLOW:
+        yield _route({"path": path}, "ledger", timeout="600s", deadline="60S", **_retries())
+    yield from _of_customers(GATE_PREFIX, timeout="10s", deadline="5S", **_retries(per_try_timeout="2s"))
+    yield from _of_customers("/purser.ledger.v1.", timeout="60s", deadline="10S", **_retries())
 
 
 def _of_customers(prefix: str, **how: Any) -> Iterator[Json]:

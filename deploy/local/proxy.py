@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Envoy in front of a local mesh, and the replica that it balances with."""
 
+import asyncio
 import functools
 import os
 import shlex
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from deploy.envoy.__main__ import write
 from deploy.envoy.settings import EnvoyFiles, EnvoySettings, Site
@@ -125,18 +127,20 @@ async def running_envoy(
             sites=sites,
         )
     )
+    ended: asyncio.Future[Fault] = asyncio.get_running_loop().create_future()
+    ended.add_done_callback(lambda done: on_death(done.result()))
     child = Child(
         NAME,
         "deploy.envoy.serve",
         os.environ,
         log=folder / "envoy.log",
         say=say,
-        on_death=on_death,
+        on_death=ended.set_result,
         arguments=(str(written),),
     )
     await child.start()
     try:
-        await until_answering(NAME, status, "/ready")
+        await _unless_ended(until_answering(NAME, status, "/ready"), ended)
         yield RunningEnvoy(address=listen, status_address=status, admin_address=admin)
     finally:
         await child.stop()
@@ -167,6 +171,16 @@ async def another_ledger(
         yield child
     finally:
         await child.stop()
+
+
+async def _unless_ended(ready: Coroutine[Any, Any, None], ended: asyncio.Future[Fault]) -> None:
+    """Wait until a process is ready. Raises the Fault with which it ended before."""
+    waiting = asyncio.ensure_future(ready)
+    await asyncio.wait((waiting, ended), return_when=asyncio.FIRST_COMPLETED)
+    if ended.done():
+        waiting.cancel()
+        raise ended.result()
+    await waiting
 
 
 def lines_to_paste(envoy: RunningEnvoy, identity: LocalIdentity, seeded: Seeded) -> list[str]:

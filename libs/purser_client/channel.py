@@ -60,12 +60,18 @@ def target_of(addresses: str | Sequence[str]) -> str:
             return f"ipv{_version(several)}:{','.join(several)}"
 
 
-def open_channel(target: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
-    """Return a channel bound to the running loop; without credentials it is plaintext. The caller closes it."""
+def open_channel(
+    target: str, credentials: grpc.ChannelCredentials | None, *, server_name: str | None = None
+) -> grpc.aio.Channel:
+    """Return a channel bound to the running loop; without credentials it is plaintext. The caller closes it.
+
+    server_name: the DNS name that the certificate of the Ledger must have, by default the host of the target.
+    """
     os.environ.setdefault(_HASH_BY_HEADER, "true")
     if credentials is None:
         return grpc.aio.insecure_channel(target, options=_OPTIONS)
-    return grpc.aio.secure_channel(target, credentials, options=_OPTIONS)
+    options = _OPTIONS if server_name is None else (*_OPTIONS, ("grpc.ssl_target_name_override", server_name))
+    return grpc.aio.secure_channel(target, credentials, options=options)
 
 
 def _version(addresses: list[str]) -> int:

@@ -46,9 +46,9 @@ class _Resources:
 class Gate:
     """Asks the Ledger before every AI call. Open one per process, and share it among all tasks of its event loop.
 
-    addresses: "ledger:7003", meaning all addresses behind the name, or several "ip:port"; each customer has one of them.
-    unreachable: what the gate does when the Ledger does not answer. deadline: the time for each operation including
-    its retries, unless the operation names its own; a failing Ledger delays an AI call by at most this.
+    addresses: "ledger:7003", meaning all addresses behind the name, or several "ip:port"; each customer has one of
+    them. unreachable: what the gate does when the Ledger does not answer. deadline: the time for each operation
+    including its retries, unless the operation names its own; a failing Ledger delays an AI call by at most this.
     coalesce: send concurrent authorizes, captures and debits in batches. credentials: for TLS; without them, plaintext.
     token: a token of the role `gate`, the file that holds the newest one, or an async function that gets one; files and
     functions are asked again before the token expires. clock, ids: for tests.
