@@ -4,12 +4,12 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy.engine import make_url
 
 from deploy.local.database import SERVICES
 from meshkit.rpc.health import LIVENESS, READINESS
@@ -41,15 +41,6 @@ OURS = re.compile(r"\S+/purser@sha256:[0-9a-f]{64}")
 PINNED = re.compile(r"\S+@sha256:[0-9a-f]{64}")
 
 in_each_folder = pytest.mark.parametrize("folder", FOLDERS)
-
-
-def _secrets_of(pod: Manifest) -> Iterator[tuple[str, str]]:
-    """Yield the name and the key of each secret that a Pod takes a variable from."""
-    for container in containers(pod):
-        for variable in container.get("env", ()):
-            if "valueFrom" in variable:
-                secret = variable["valueFrom"]["secretKeyRef"]
-                yield secret["name"], secret["key"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -202,7 +193,6 @@ def _environment(folder: str, name: str, pod: Manifest) -> dict[str, str]:
 
 
 STAND_INS = {
-    "url": "postgresql://role:secret@postgres:5432/purser",
     "secret-keys": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
 }
 
@@ -239,24 +229,39 @@ def test_every_process_gets_the_settings_that_it_requires_and_listens_where_its_
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_only_the_job_that_migrates_gets_the_role_that_owns_the_schema(service: str) -> None:
+def test_only_the_job_that_migrates_gets_the_password_of_the_role_that_owns_the_schema(service: str) -> None:
     job, server = dict(pods("production/migrations"))[f"migrate-{service}"], dict(pods("production"))[service]
 
+    serving: Any = loaded(service, _environment("production", service, server))
+    variables = _environment("production/migrations", f"migrate-{service}", job)
+    migrating: Any = loaded(service, variables, migrates=True)
+
     assert job["spec"]["containers"][0]["args"] == [f"services.{service}", "migrate"]
-    loaded(service, _environment("production/migrations", f"migrate-{service}", job), migrates=True)
-    assert (f"purser-{service}-migration", "url") in set(_secrets_of(job))
-    assert not [secret for secret in _secrets_of(server) if "migration" in secret[0]]
+    assert migrating.database_url == serving.database_url
+    assert make_url(serving.database_url).username == f"purser_{service}_runtime"
+    assert make_url(migrating.migration_database_url).username == f"purser_{service}"
+    assert _mounted_secret(server, serving.database_password_file) == f"purser-{service}-database"
+    assert _mounted_secret(job, migrating.migration_database_password_file) == f"purser-{service}-migration"
+    assert "migration" not in str(server["spec"]["volumes"])
+
+
+def _mounted_secret(pod: Manifest, file: str) -> str:
+    """Return the secret whose key `password` a Pod has at this path."""
+    folder, _, key = file.rpartition("/")
+    assert key == "password"
+    [container] = containers(pod)
+    [volume] = [one["name"] for one in container["volumeMounts"] if one["mountPath"] == folder]
+    [secret] = [one["secret"]["secretName"] for one in pod["spec"]["volumes"] if one["name"] == volume]
+    return str(secret)
 
 
 def test_no_secret_is_written_down() -> None:
     for folder in FOLDERS:
         assert not manifests(folder, "Secret")
-    data = "\n".join(
-        f"{name}={value}"
-        for one in manifests("production", "ConfigMap")
-        for name, value in one["data"].items()
-    )
-    assert not re.search(r"(PASSWORD|SECRET|_KEY=|DATABASE_URL)", data)
+    for one in manifests("production", "ConfigMap"):
+        assert not [name for name in one["data"] if re.search("PASSWORD$|SECRET|_KEY$", name)]
+        urls = [value for value in one["data"].values() if value.startswith("postgresql:")]
+        assert not [url for url in urls if make_url(url).password]
 
 
 def test_replicas_are_left_to_the_autoscaler_of_each_deployment() -> None:
