@@ -83,7 +83,8 @@ def environment(
     settings of its mail server, likewise.
     """
     prefix = f"PURSER_{service.upper()}_"
-    settings = {"DATABASE_URL": url, "LISTEN": at[service]}
+    # Nothing balances calls over the services of this machine, so nobody needs them to drain.
+    settings = {"DATABASE_URL": url, "LISTEN": at[service], "DRAIN_SECONDS": "0"}
     peers = at
     if access is not None:
         peers = access.peer_addresses
@@ -115,6 +116,7 @@ def front_environment(
     """
     settings = {
         "LISTEN": fronts[front],
+        "DRAIN_SECONDS": "0",
         "CA_FILE": str(identity.files.authority),
         "JWKS": str(identity.files.folder / tokens.JWKS_FILE),
         **{f"{service.upper()}_ADDRESS": address for service, address in at.items()},

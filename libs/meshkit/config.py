@@ -31,6 +31,12 @@ class ProcessSettings(BaseSettings):
     traces_sample_ratio: float = Field(
         0.01, ge=0, le=1, description="share of the traces which begin in this process that are recorded"
     )
+    drain_seconds: float = Field(
+        5.0,
+        ge=0,
+        le=300,
+        description="seconds from SIGTERM, when it reports that it is not ready, until it accepts no new calls",
+    )
 
 
 class FrontSettings(ProcessSettings):
@@ -114,6 +120,12 @@ class MeshSettings(DatabaseSettings):
     token_issuer: str = Field("purser", description="the claim iss of bearer tokens")
     token_audience: str = Field("purser", description="the claim aud of bearer tokens")
     reflection: bool = Field(False, description="let everyone query the protos, as grpcurl does")
+    connection_age_seconds: float = Field(
+        900.0, ge=1, description="seconds after which a connection is closed gracefully, give or take a tenth"
+    )
+    connection_grace_seconds: float = Field(
+        300.0, ge=1, description="seconds that calls may go on after that"
+    )
     sandbox: bool = Field(False, description="business time changes only through AdvanceTime")
     sandbox_start_time: AwareDatetime = Field(
         datetime.fromisoformat("2025-06-01T00:00:00Z"), description="the first sandbox time, RFC 3339"

@@ -58,13 +58,13 @@ class HttpServer:
         self._server = _Server(config)
         self._serving = asyncio.create_task(self._serve(self._server, listener))
 
-    def drain(self) -> None:
+    async def drain(self) -> None:
         """Report from now on that callers should be sent elsewhere; requests are still accepted."""
         self._app.is_ready = False
 
     async def stop(self) -> None:
         """Drain, accept no more requests, and finish those being served (≤ 5 s)."""
-        self.drain()
+        await self.drain()
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
             await asyncio.wait([self._serving])

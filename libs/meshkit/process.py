@@ -4,8 +4,8 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
@@ -34,6 +34,7 @@ from meshkit.tracing import traces
 
 if TYPE_CHECKING:
     # A process that only migrates, or only starts workers, does not import it.
+    from meshkit.http_server import HttpServer
     from meshkit.service import App
 
 D = TypeVar("D", bound=ProcessSettings)
@@ -81,9 +82,11 @@ def command_line(
 
 
 class OpenFront(Protocol[F_contra]):
-    """The open_front of a process without a database. It serves until the block ends, and yields its port."""
+    """The open_front of a process without a database. It serves until the block ends."""
 
-    def __call__(self, settings: F_contra, /, *, wall: Clock) -> AbstractAsyncContextManager[int]: ...
+    def __call__(
+        self, settings: F_contra, /, *, wall: Clock
+    ) -> AbstractAsyncContextManager["HttpServer"]: ...
 
 
 def front_command_line(
@@ -93,13 +96,11 @@ def front_command_line(
     cli = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False, help=about)
 
     async def serve_front(loaded: F) -> None:
-        stopped = asyncio.Event()
-        on_stop_signal(stopped.set)
+        request = StopRequest()
         with traces(name, loaded):
-            async with open_front(loaded, wall=wall) as port:
-                log.info("service_started", port=port)
-                await stopped.wait()
-                log.info("service_stopping")
+            async with open_front(loaded, wall=wall) as server:
+                log.info("service_started", port=server.port)
+                await request.drained(server.drain, loaded.drain_seconds)
 
     @cli.callback(invoke_without_command=True)
     def default(context: typer.Context) -> None:
@@ -165,6 +166,37 @@ def on_stop_signal(stop: Callable[[], None]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
+class StopRequest:
+    """When this process shall stop: at SIGTERM after it has drained, at SIGINT or a second SIGTERM at once."""
+
+    def __init__(self) -> None:
+        self._asked = asyncio.Event()
+        self._at_once = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._ask)
+        loop.add_signal_handler(signal.SIGINT, self.stop_at_once)
+
+    def stop_at_once(self) -> None:
+        """Stop without draining."""
+        self._asked.set()
+        self._at_once.set()
+
+    def _ask(self) -> None:
+        if self._asked.is_set():
+            self._at_once.set()
+        self._asked.set()
+
+    async def drained(self, drain: Callable[[], Awaitable[None]], seconds: float) -> None:
+        """Return when the process shall stop. From SIGTERM on, `drain` once and then serve on for `seconds`."""
+        await self._asked.wait()
+        if seconds and not self._at_once.is_set():
+            log.info("service_draining", seconds=seconds)
+            await drain()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._at_once.wait(), seconds)
+        log.info("service_stopping")
+
+
 async def serve_until_stopped(
     name: str,
     settings: S,
@@ -176,11 +208,12 @@ async def serve_until_stopped(
 ) -> None:
     """Serve the service `name` until SIGTERM or SIGINT.
 
+    After SIGTERM it drains first: services/README.md, "Connections and drain".
+
     wall: as in command_line. metrics_port_offset: added to the port of /metrics, unless that is 0. on_serving:
-    called when the service answers, with a function that stops it; by default the start is logged.
+    called when the service answers, with a function that stops it at once; by default the start is logged.
     """
-    stopped = asyncio.Event()
-    on_stop_signal(stopped.set)
+    request = StopRequest()
     clock = ManualClock(settings.sandbox_start_time) if settings.sandbox else wall
     if settings.metrics_listen:
         host, _, port = settings.metrics_listen.rpartition(":")
@@ -193,6 +226,5 @@ async def serve_until_stopped(
             if on_serving is None:
                 log.info("service_started", port=app.port, sandbox=settings.sandbox)
             else:
-                on_serving(stopped.set)
-            await stopped.wait()
-            log.info("service_stopping")
+                on_serving(request.stop_at_once)
+            await request.drained(app.drain, settings.drain_seconds)

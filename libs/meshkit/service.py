@@ -23,7 +23,7 @@ from meshkit.recording import CallRecorder, Recorder
 from meshkit.rpc.calls import AccessControl
 from meshkit.rpc.client import RenewedChannel, open_channel
 from meshkit.rpc.health import ServerHealth, open_health_port
-from meshkit.rpc.server import Listener, RpcService, start_server
+from meshkit.rpc.server import ConnectionLifetime, Listener, RpcService, start_server
 from meshkit.rpc.tls import CertificateFiles, channel_credentials, server_credentials, server_name
 
 # How often the certificate of this service is looked at; connections to peers are then opened with the new one.
@@ -40,13 +40,15 @@ class App:
     """A running service that answers callers on `port`, and services on `peer_port` (the same, if insecure).
 
     run_due: does everything due up to a business instant, then tries to deliver every pending notice. wake: makes the
-    background work look now for what is due by wall time, instead of after its next interval.
+    background work look now for what is due by wall time, instead of after its next interval. drain: reports
+    NOT_SERVING, and serves on.
     """
 
     port: int
     peer_port: int
     run_due: RunDue
     wake: Callable[[], None]
+    drain: Callable[[], Awaitable[None]]
 
 
 class BackgroundWork(Protocol):
@@ -266,13 +268,21 @@ class ServiceBuilder:
             offers_reflection=self.settings.reflection or self.settings.insecure,
             reuse_port=shares_port,
             answers=answers,
+            lifetime=ConnectionLifetime(
+                age_seconds=self.settings.connection_age_seconds,
+                grace_seconds=self.settings.connection_grace_seconds,
+            ),
         )
         self.stack.push_async_callback(server.stop)
         await self.watch.report_to(answers.set_serving)
         if self.identity is not None:
             self.start_periodic(PeriodicTask("certificate", self._renew_channels, CERTIFICATE_SECONDS))
         return App(
-            port=server.ports[0], peer_port=server.ports[-1], run_due=run_due_and_deliver, wake=self._wake
+            port=server.ports[0],
+            peer_port=server.ports[-1],
+            run_due=run_due_and_deliver,
+            wake=self._wake,
+            drain=answers.drain,
         )
 
     def _listeners(self) -> list[Listener]:

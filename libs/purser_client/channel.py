@@ -22,6 +22,8 @@ _OPTIONS = (
     ("grpc.keepalive_time_ms", 15_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    # By default the third ping without a call is the last one in time.
+    ("grpc.http2.max_pings_without_data", 0),
     # A restarted replica is reconnected at once; new addresses of a name are found within seconds of losing an old one.
     ("grpc.initial_reconnect_backoff_ms", 100),
     # Despite its name, this limits one connection attempt: a TLS handshake with another continent takes that long.

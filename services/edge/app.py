@@ -27,8 +27,8 @@ IDLE_SECONDS = 75
 
 
 @asynccontextmanager
-async def open_edge(settings: EdgeSettings, *, wall: Clock) -> AsyncIterator[int]:
-    """Serve the routes until the block ends; yields the port. Raises PortTaken."""
+async def open_edge(settings: EdgeSettings, *, wall: Clock) -> AsyncIterator[HttpServer]:
+    """Serve the routes until the block ends. Raises PortTaken."""
     async with AsyncExitStack() as stack:
         channels = await stack.enter_async_context(open_channels(settings))
         verifier = (
@@ -44,7 +44,7 @@ async def open_edge(settings: EdgeSettings, *, wall: Clock) -> AsyncIterator[int
         server = HttpServer("edge", application(front), settings.listen, idle_seconds=IDLE_SECONDS)
         await server.start()
         stack.push_async_callback(server.stop)
-        yield server.port
+        yield server
 
 
 def application(front: Front) -> Starlette:

@@ -16,7 +16,7 @@ import typer
 from meshkit.clock import SystemClock
 from meshkit.process import load_and_configure, migrate_service, on_stop_signal, run, serve_until_stopped
 from services.ledger.config import LedgerSettings
-from services.ledger.workers import SERVES, WorkerFailed, Workers, hold_port
+from services.ledger.workers import SERVES, STOP_SECONDS_MAX, WorkerFailed, Workers, hold_port
 
 cli = typer.Typer(
     add_completion=False,
@@ -96,6 +96,7 @@ async def _serve_by_workers(settings: LedgerSettings) -> None:
             {**os.environ, **addresses},
             address=address,
             count=settings.workers,
+            stop_seconds_max=settings.drain_seconds + STOP_SECONDS_MAX,
         )
         on_stop_signal(workers.stop)
         try:

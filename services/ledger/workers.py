@@ -66,19 +66,26 @@ def _bound(family: socket.AddressFamily, host: str, port: int, *, is_shared: boo
 
 
 class Workers:
-    """Keeps `count` workers serving until `stop`.
+    """Keeps `count` workers serving until `stop`. stop_seconds_max: how long one may take to end.
 
     command: starts a worker that serves `address`; the worker's number and the file descriptor of its lifeline are
     appended as arguments.
     """
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], *, address: str, count: int
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        address: str,
+        count: int,
+        stop_seconds_max: float = STOP_SECONDS_MAX,
     ) -> None:
         self._command = tuple(command)
         self._environment = dict(environment)
         self._address = address
         self._count = count
+        self._stop_seconds_max = stop_seconds_max
         self._stopping = asyncio.Event()
         self._unready = set(range(count))
 
@@ -162,11 +169,11 @@ class Workers:
     async def _end(self, worker: int, process: Process, ended: "asyncio.Task[int]") -> None:
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
-        await asyncio.wait((ended,), timeout=STOP_SECONDS_MAX)
+        await asyncio.wait((ended,), timeout=self._stop_seconds_max)
         if not ended.done():
             process.kill()
             await ended
-            raise WorkerFailed(f"worker {worker} did not end within {STOP_SECONDS_MAX:.0f} s and was killed")
+            raise WorkerFailed(f"worker {worker} did not end within {self._stop_seconds_max:.0f} s and was killed")
 
 
 def _how(process: Process) -> str:

@@ -40,8 +40,8 @@ class PageModule(Protocol):
 @asynccontextmanager
 async def open_portal(
     settings: PortalSettings, *, wall: Clock, live: LiveBalances | None = None
-) -> AsyncIterator[int]:
-    """Serve until the block ends; yields the port. wall: the clock that sessions end by. Raises PortTaken.
+) -> AsyncIterator[HttpServer]:
+    """Serve until the block ends. wall: the clock that sessions end by. Raises PortTaken.
 
     live: with another interval than a second, for tests.
     """
@@ -60,7 +60,7 @@ async def open_portal(
         server = HttpServer("the portal", application(portal), settings.listen)
         await server.start()
         try:
-            yield server.port
+            yield server
         finally:
             live.close()
             await server.stop()

@@ -42,11 +42,11 @@ async def _main(program: str, folder: Path, server: PostgresServer) -> None:
     async with own_database(server) as databases, SwitchedMesh(databases, access=access) as mesh:
         await mesh.start()
         async with (
-            open_portal(portal_settings(mesh), wall=SystemClock()) as port,
+            open_portal(portal_settings(mesh), wall=SystemClock()) as front,
             open_browser(program) as browser,
             open_visit(browser, viewport={"width": WIDTH, "height": HEIGHT}) as visit,
         ):
-            await _draw(await visit.open_page(), await _seeded_link(mesh, access.identity, port))
+            await _draw(await visit.open_page(), await _seeded_link(mesh, access.identity, front.port))
             assert visit.faults == []
     size = PICTURE.stat().st_size
     if size > BYTES_MAX:

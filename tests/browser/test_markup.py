@@ -95,14 +95,14 @@ async def marked(
     async with own_database(postgres_server) as databases, SwitchedMesh(databases, access=access) as mesh:
         await mesh.start()
         portal = open_portal(portal_settings(mesh), wall=SystemClock())
-        async with open_stubs(mesh.addresses, access.identity) as stubs, portal as port:
+        async with open_stubs(mesh.addresses, access.identity) as stubs, portal as front:
             hostile = {one.name: Hostile(getattr(stubs, one.name)) for one in fields(stubs)}
             customer_id = await _live(replace(stubs, **hostile))
 
             def link(*roles: str) -> str:
                 more = {} if roles else {"customer": customer_id}
                 token = access.identity.token(*(roles or ("customer",)), subject=EVE, **more)
-                return f"http://127.0.0.1:{port}/enter?token={token}"
+                return f"http://127.0.0.1:{front.port}/enter?token={token}"
 
             yield link
 

@@ -53,7 +53,7 @@ async def _in_two_processes(databases: Databases) -> AsyncIterator[list[RunningL
             channel = await stack.enter_async_context(fresh_channel(process.address))
             replicas.append(
                 RunningLedger(
-                    app=App(port=0, peer_port=0, run_due=_by_itself, wake=_asleep),
+                    app=App(port=0, peer_port=0, run_due=_by_itself, wake=_asleep, drain=_drained),
                     address=process.address,
                     gate=LedgerServiceStub(channel),
                     usage=UsageServiceStub(channel),
@@ -64,6 +64,10 @@ async def _in_two_processes(databases: Databases) -> AsyncIterator[list[RunningL
                 )
             )
         yield replicas
+
+
+async def _drained() -> None:
+    """A process drains when it is stopped."""
 
 
 async def _by_itself(at: object) -> None:

@@ -57,6 +57,7 @@ class LedgerProcess:
             "PURSER_INSECURE": "true",
             "PURSER_LEDGER_ALERT_ADDRESS": NOBODY,
             "PURSER_LEDGER_LOG_JSON": "true",
+            "PURSER_LEDGER_DRAIN_SECONDS": "0",
             **{f"PURSER_LEDGER_{name.upper()}": value for name, value in settings.items()},
         }
         self._process: asyncio.subprocess.Process | None = None

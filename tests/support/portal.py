@@ -144,7 +144,7 @@ async def open_portal_mesh(
         await mesh.start()
         live = LiveBalances(poll_seconds=POLL_SECONDS)
         portal = open_portal(portal_settings(mesh, **settings), wall=wall or SystemClock(), live=live)
-        async with acme_at(mesh.addresses, access.identity, people=people) as acme, portal as port:
+        async with acme_at(mesh.addresses, access.identity, people=people) as acme, portal as front:
             yield PortalMesh(
-                url=f"http://127.0.0.1:{port}", acme=acme, mesh=mesh, identity=access.identity, live=live
+                url=f"http://127.0.0.1:{front.port}", acme=acme, mesh=mesh, identity=access.identity, live=live
             )

@@ -16,20 +16,41 @@ from meshkit.rpc import deadline
 CALL_SECONDS_MAX = 10.0
 RESPONSE_BYTES_MAX = 64 * 1024 * 1024
 
+# A server that stops answers CANCELLED to what arrives just then (services/README.md, "Connections and drain"). Other
+# faults are retried by whoever owns the request_id: the caller, or the outbox.
+SERVICE_CONFIG = {
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "methodConfig": [
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": 3,
+                "initialBackoff": "0.02s",
+                "maxBackoff": "0.2s",
+                "backoffMultiplier": 4,
+                "retryableStatusCodes": ["CANCELLED"],
+            },
+        }
+    ],
+}
+
 _OPTIONS = (
+    # Keeps a NAT or a firewall from forgetting an idle connection, and detects one that was forgotten in 40 s.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    # By default the third ping without a call is the last one in time.
+    ("grpc.http2.max_pings_without_data", 0),
     # Reconnects to a restarted peer within seconds.
     ("grpc.initial_reconnect_backoff_ms", 100),
     # Despite its name, this also limits one connection attempt. A busy machine needs more than 0.1 s.
     ("grpc.min_reconnect_backoff_ms", 3_000),
     ("grpc.max_reconnect_backoff_ms", 3_000),
-    # Whoever owns the request_id retries: the caller, or the outbox.
-    ("grpc.enable_retries", 0),
+    # A call that its connection did not take any more, because that ends, is sent on another one.
+    ("grpc.enable_retries", 1),
     # The response to the largest batch.
     ("grpc.max_receive_message_length", RESPONSE_BYTES_MAX),
-    ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
+    ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
 )
 
 

@@ -33,6 +33,7 @@ SECONDS_MAX = 60
 @asynccontextmanager
 async def an_alert_process(*arguments: str, **settings: str) -> AsyncIterator[Process]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PURSER_")}
+    settings = {"drain_seconds": "0", **settings}
     own = {f"PURSER_ALERT_{name.upper()}": value for name, value in settings.items()}
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -24,6 +24,7 @@ SECONDS_MAX = 60
 
 def _environment(**settings: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PURSER_")}
+    settings = {"drain_seconds": "0", **settings}
     own = {f"PURSER_CATALOG_{name.upper()}": value for name, value in settings.items()}
     return {**inherited, "PURSER_INSECURE": "true", "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'libs'}", **own}
 

@@ -128,8 +128,8 @@ async def _parts() -> AsyncIterator[bytes]:
 
 async def test_an_embedded_portal_names_who_may_embed_it(portal: PortalMesh) -> None:
     settings = portal_settings(portal.mesh, frame_ancestors="https://app.vendor.example 'self'")
-    async with open_portal(settings, wall=SystemClock()) as port:
-        async with Browser(f"http://127.0.0.1:{port}") as browser:
+    async with open_portal(settings, wall=SystemClock()) as front:
+        async with Browser(f"http://127.0.0.1:{front.port}") as browser:
             entered = await browser.get(f"/enter?token={portal.token()}", follow_redirects=False)
 
     policy = entered.headers["content-security-policy"]
@@ -144,8 +144,8 @@ async def test_a_theme_is_shown_on_every_page(portal: PortalMesh, tmp_path: Path
     theme = tmp_path / "theme.css"
     theme.write_text(":root { --purser-accent: #0a7d4f; }\n")
     settings = portal_settings(portal.mesh, theme_file=str(theme))
-    async with open_portal(settings, wall=SystemClock()) as port:
-        async with Browser(f"http://127.0.0.1:{port}") as browser:
+    async with open_portal(settings, wall=SystemClock()) as front:
+        async with Browser(f"http://127.0.0.1:{front.port}") as browser:
             shown = await browser.get("/enter")
             css = await browser.get("/theme.css")
 
