@@ -173,7 +173,9 @@ class Workers:
         if not ended.done():
             process.kill()
             await ended
-            raise WorkerFailed(f"worker {worker} did not end within {self._stop_seconds_max:.0f} s and was killed")
+            raise WorkerFailed(
+                f"worker {worker} did not end within {self._stop_seconds_max:.0f} s and was killed"
+            )
 
 
 def _how(process: Process) -> str:

@@ -127,7 +127,7 @@ async def start_server(
     reuse_port: bool = False,
     intake: Intake | None = None,
     answers: ServerHealth | None = None,
-    lifetime: ConnectionLifetime = ConnectionLifetime(),  # noqa: B008 - it is frozen
+    lifetime: ConnectionLifetime = ConnectionLifetime(),
 ) -> RunningServer:
     """Start a server for `services`, with health, which everyone may ask, and reflection if it `offers_reflection`.
 

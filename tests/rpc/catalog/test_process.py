@@ -15,6 +15,8 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from meshkit.rpc.client import open_channel
+from purser.catalog.v1 import catalog_pb2 as pb
+from purser.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
 from tests.support.catalog import NOBODY
 from tests.support.postgres import Databases
 
@@ -78,6 +80,36 @@ async def test_it_serves_by_default_and_ends_well_on_sigterm(databases: Database
             assert "Traceback" not in said.decode()
 
         process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+
+
+async def test_sigterm_drains_first_and_a_second_one_ends_it(databases: Databases) -> None:
+    settings = {"database_url": databases.url("catalog"), "ledger_address": NOBODY, "log_json": "true"}
+    async with _catalog(listen="127.0.0.1:0", drain_seconds="300", **settings) as process:
+        async with open_channel(f"127.0.0.1:{await _started(process)}") as channel:
+            health, catalog = HealthStub(channel), CatalogServiceStub(channel)
+            watched = health.Watch(HealthCheckRequest(service="readiness"))
+            assert (await watched.read()).status == HealthCheckResponse.SERVING
+
+            process.send_signal(signal.SIGTERM)
+            drains = await watched.read()
+            alive = await health.Check(HealthCheckRequest(service="liveness"))
+            still_served = await catalog.ListProducts(pb.ListProductsRequest())
+            process.send_signal(signal.SIGTERM)
+
+            assert await process.wait() == 0
+    assert drains.status == HealthCheckResponse.NOT_SERVING
+    assert alive.status == HealthCheckResponse.SERVING
+    assert not still_served.products
+
+
+async def test_sigint_ends_it_without_draining(databases: Databases) -> None:
+    settings = {"database_url": databases.url("catalog"), "ledger_address": NOBODY, "log_json": "true"}
+    async with _catalog(listen="127.0.0.1:0", drain_seconds="300", **settings) as process:
+        await _started(process)
+
+        process.send_signal(signal.SIGINT)
+
         assert await process.wait() == 0
 
 

@@ -40,7 +40,7 @@ async def test_a_draining_server_is_alive_but_not_ready_and_still_serves() -> No
     await server.start()
     async with httpx.AsyncClient(trust_env=False, base_url=f"http://{HOST}:{server.port}") as http:
         before = [(await http.get(path)).status_code for path in ("/healthz", "/readyz")]
-        server.drain()
+        await server.drain()
         after = [(await http.get(path)).status_code for path in ("/healthz", "/readyz")]
 
         assert (before, after) == ([200, 200], [200, 503])

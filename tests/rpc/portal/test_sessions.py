@@ -158,7 +158,10 @@ async def test_a_session_ends_when_its_token_does(portal: PortalMesh) -> None:
     wall = ManualClock(SystemClock().now())
     token = portal.token(valid=HOUR)
     settings = portal_settings(portal.mesh)
-    async with open_portal(settings, wall=wall) as front, Browser(f"http://127.0.0.1:{front.port}") as browser:
+    async with (
+        open_portal(settings, wall=wall) as front,
+        Browser(f"http://127.0.0.1:{front.port}") as browser,
+    ):
         entered = await browser.enter(f"/enter?token={token}")
         [cookie] = [value for shown in entered.history for value in shown.headers.get_list("set-cookie")]
         assert "Max-Age=3599" in cookie or "Max-Age=3600" in cookie
