@@ -91,6 +91,11 @@ types: install ## mypy --strict over libs, services, deploy and tests/types (pai
 protos-check: install ## fail when what was generated from protos/ is not up to date
 	@sh deploy/local/protos.sh check
 
+##@ Operate
+.PHONY: rolling
+rolling: install ## restart two replicas of every service ROUNDS (default: 3) times under load, and count what callers see
+	@$(RUN) -m tests.rolling $(if $(ROUNDS),--rounds $(ROUNDS))
+
 ##@ Measure
 bench: install ## measure P1 to P23 next to a bare echo (ONLY=P1,P4 ROUNDS=5 SECONDS=2 BENCH_ENTRIES=1000000 BENCH_LINES=1000000)
 	@$(RUN) -m tests.perf run $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \

@@ -51,9 +51,10 @@ class Gate:
     including its retries, unless the operation names its own; a failing Ledger delays an AI call by at most this.
     coalesce: send concurrent authorizes, captures and debits in batches. credentials: for TLS; without them, plaintext.
     token: a token of the role `gate`, the file that holds the newest one, or an async function that gets one; files and
-    functions are asked again before the token expires. clock, ids: for tests.
+    functions are asked again before the token expires. server_name: the DNS name in the Ledger's certificate, by
+    default the host of the address; several addresses need one. clock, ids: for tests.
 
-    Raises ValueError for a token without TLS.
+    Raises ValueError for a token without TLS, and for several addresses with TLS and without a server_name.
 
         async with Gate("ledger:7003") as gate:
             async with gate.authorize(customer="acme", product="prd_assistant", quantity=1, user_id="ann") as hold:
@@ -70,12 +71,20 @@ class Gate:
         coalesce: bool = False,
         credentials: grpc.ChannelCredentials | None = None,
         token: Token | None = None,
+        server_name: str | None = None,
         clock: Clock | None = None,
         ids: Ids | None = None,
     ) -> None:
         if token is not None and credentials is None:
             raise ValueError("a token needs TLS: give credentials, such as grpc.ssl_channel_credentials()")
+        is_several = not isinstance(addresses, str) and len(addresses) > 1
+        if is_several and credentials is not None and server_name is None:
+            raise ValueError(
+                "several addresses with TLS need the DNS name in the Ledger's certificate: give server_name,"
+                " such as 'ledger.purser.internal'"
+            )
         self._target = target_of(addresses)
+        self._server_name = server_name
         self._unreachable = unreachable or FailClosed()
         self._deadline = deadline
         self._coalesce = coalesce
@@ -92,7 +101,7 @@ class Gate:
         """
         if self._resources is not None:
             raise RuntimeError("the gate is open already")
-        channel = open_channel(self._target, self._credentials)
+        channel = open_channel(self._target, self._credentials, server_name=self._server_name)
         client = LedgerClient(
             LedgerServiceStub(channel), coalesce=self._coalesce, tokens=TokenSource(self._token)
         )

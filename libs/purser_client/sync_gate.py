@@ -47,6 +47,7 @@ class SyncGate:
         coalesce: bool = False,
         credentials: grpc.ChannelCredentials | None = None,
         token: Token | None = None,
+        server_name: str | None = None,
         clock: Clock | None = None,
         ids: Ids | None = None,
     ) -> None:
@@ -57,6 +58,7 @@ class SyncGate:
             coalesce=coalesce,
             credentials=credentials,
             token=token,
+            server_name=server_name,
             clock=clock,
             ids=ids,
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import grpc
 import pytest
 from grpc import StatusCode
 
@@ -109,6 +110,17 @@ async def test_threads_send_the_token_of_a_file(shop: Shop, tmp_path: Path) -> N
     await asyncio.to_thread(debit)
 
     assert await shop.acme.available() == 388_000_000
+
+
+def test_several_addresses_with_tls_need_the_name_in_the_certificate_and_one_does_not() -> None:
+    two = ["127.0.0.1:7003", "127.0.0.1:7004"]
+    tls = grpc.ssl_channel_credentials()
+
+    Gate(two[:1], credentials=tls)
+    Gate(two)
+    Gate(two, credentials=tls, server_name="ledger.purser.internal")
+    with pytest.raises(ValueError, match="give server_name"):
+        Gate(two, credentials=tls)
 
 
 def test_a_token_without_tls_is_refused() -> None:

@@ -114,4 +114,6 @@ async def running_edge(
             open_edge(settings, wall=SystemClock()) as served,
             open_stubs(mesh.addresses, access.identity) as stubs,
         ):
-            yield RunningEdge(url=f"http://{HOST}:{served.port}", mesh=mesh, identity=access.identity, stubs=stubs)
+            yield RunningEdge(
+                url=f"http://{HOST}:{served.port}", mesh=mesh, identity=access.identity, stubs=stubs
+            )

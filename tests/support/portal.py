@@ -146,5 +146,9 @@ async def open_portal_mesh(
         portal = open_portal(portal_settings(mesh, **settings), wall=wall or SystemClock(), live=live)
         async with acme_at(mesh.addresses, access.identity, people=people) as acme, portal as front:
             yield PortalMesh(
-                url=f"http://127.0.0.1:{front.port}", acme=acme, mesh=mesh, identity=access.identity, live=live
+                url=f"http://127.0.0.1:{front.port}",
+                acme=acme,
+                mesh=mesh,
+                identity=access.identity,
+                live=live,
             )
