@@ -15,9 +15,10 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO, Self
 
 from deploy.local.fault import Fault
@@ -57,7 +58,8 @@ class EmbeddedPostgres:
     """One PostgreSQL 18 on 127.0.0.1, with its data under `folder`. It ends when this process ends.
 
     port: 0 means any free port, a new one at each start. durable=False: for temporary data (tests); faster, but lost
-    when the machine crashes. free_megabytes_min: with less free disk space the server does not start.
+    when the machine crashes. free_megabytes_min: with less free disk space the server does not start. settings: more
+    settings of the server, by name.
     Start it from the main thread: the kernel stops the server when the thread that started it ends.
     """
 
@@ -68,7 +70,9 @@ class EmbeddedPostgres:
         port: int = 0,
         durable: bool = True,
         free_megabytes_min: int = FREE_MEGABYTES_MIN,
+        settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        self._settings = settings
         self.folder = folder.absolute()
         self.port = port
         self._fixed_port = port
@@ -211,7 +215,12 @@ class EmbeddedPostgres:
         reason = ""
         for _ in range(START_ATTEMPTS_MAX):
             self.port = self._fixed_port or free_port()
-            settings = SETTINGS | {"port": str(self.port)} | ({} if self._durable else THROWAWAY_SETTINGS)
+            settings = {
+                **SETTINGS,
+                "port": str(self.port),
+                **({} if self._durable else THROWAWAY_SETTINGS),
+                **self._settings,
+            }
             options = [f"--{name}={value}" for name, value in settings.items()]
             with self._log.open("ab") as log:
                 read_from = log.tell()

@@ -5,10 +5,11 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 
 from deploy.local.fault import Fault
 from deploy.local.postgres import FREE_MEGABYTES_MIN, EmbeddedPostgres
@@ -21,12 +22,21 @@ RETRY_SECONDS = 0.5
 
 
 class OwnPostgres:
-    """One PostgreSQL on a fixed port. free_megabytes_min: as EmbeddedPostgres."""
+    """One PostgreSQL on a fixed port. free_megabytes_min, settings: as EmbeddedPostgres."""
 
-    def __init__(self, folder: Path, *, port: int, free_megabytes_min: int = FREE_MEGABYTES_MIN) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int,
+        free_megabytes_min: int = FREE_MEGABYTES_MIN,
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         # The kernel stops PostgreSQL when the thread that started it ends; this thread lives as long as this object.
         self._thread = ThreadPoolExecutor(1)
-        self._postgres = EmbeddedPostgres(folder, port=port, free_megabytes_min=free_megabytes_min)
+        self._postgres = EmbeddedPostgres(
+            folder, port=port, free_megabytes_min=free_megabytes_min, settings=settings
+        )
         self._paused: list[int] = []
 
     @property
