@@ -77,6 +77,10 @@ crash-import: install ## kill -9 importer, Ledger and PostgreSQL while EVENTS (d
 chaos: install ## let faults strike a whole mesh under load for MINUTES (default: 10), from SEED (ONLY="disk full"), and compare everything
 	@$(RUN) -m tests.simulation.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)")
 
+restore-drill: install ## promote a standby, and restore a lost server to an instant, under load (ANSWERS=1000), from SEED
+	@$(RUN) -m tests.simulation.recovery.drill $(if $(ANSWERS),--answers $(ANSWERS)) $(if $(SEED),--seed $(SEED))
+.PHONY: restore-drill
+
 go-caller: install ## generate stubs for Go, build a caller with them and run it (cold: 2 min; needs Go and its module proxy)
 	@PURSER_GO_CALLER=1 $(RUN) -m pytest tests/e2e/test_go_caller.py
 

@@ -11,6 +11,7 @@ import asyncpg
 
 from deploy.local.postgres import binaries
 from meshkit.database_url import DatabaseUrl
+from tests.simulation.own_postgres import PATIENCE_SECONDS
 
 
 async def base_backup(admin_url: str, folder: Path, *, as_standby: bool) -> None:
@@ -35,7 +36,7 @@ def recover_to(folder: Path, archive: Path, at: datetime) -> None:
     (data / "recovery.signal").touch()
     with (data / "postgresql.auto.conf").open("a") as configuration:
         configuration.write(
-            f"restore_command = 'cp \"{archive}/%f\" \"%p\"'\n"
+            f'restore_command = \'cp "{archive}/%f" "%p"\'\n'
             f"recovery_target_time = '{at.isoformat()}'\n"
             "recovery_target_action = 'promote'\n"
         )
@@ -57,9 +58,14 @@ async def ask(url: str, question: str) -> Any:
 
 
 async def until(url: str, question: str) -> None:
-    """Return when a statement selects true."""
-    while not await ask(url, question):
-        await asyncio.sleep(0.05)
+    """Return when a statement selects true. Raises TimeoutError."""
+    connection = await asyncpg.connect(url)
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not await connection.fetchval(question):
+                await connection.execute("SELECT pg_sleep(0.05)")
+    finally:
+        connection.terminate()
 
 
 async def replicate_synchronously(admin_url: str) -> None:
@@ -72,9 +78,7 @@ async def replicate_synchronously(admin_url: str) -> None:
 async def archive_now(admin_url: str) -> None:
     """Have what was written until now archived; returns when it is."""
     segment = await ask(admin_url, "SELECT pg_walfile_name(pg_switch_wal())")
-    await until(
-        admin_url, f"SELECT coalesce(last_archived_wal >= '{segment}', false) FROM pg_stat_archiver"
-    )
+    await until(admin_url, f"SELECT coalesce(last_archived_wal >= '{segment}', false) FROM pg_stat_archiver")
 
 
 def beside(url: str, *ports: int) -> str:

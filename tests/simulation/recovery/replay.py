@@ -21,16 +21,16 @@ SECONDS_MAX = 60.0
 OF_LOST_MINUTES = {"HOLD_NOT_FOUND", "HOLD_EXPIRED", "USAGE_NOT_FOUND", "INVALID_FIELDS"}
 
 
-async def repeat_all(address: str, book: Book) -> tuple[Book, Counter[str]]:
-    """Repeat every request of a book, in order. Returns the new book, and how many answers were as before or anew."""
-    again, figures = Book(), Counter[str]()
+async def repeat_all(address: str, book: Book, *, again: Book) -> Counter[str]:
+    """Repeat every request of a book, in order, and record it in `again`. Counts the answers that were as before."""
+    figures = Counter[str]()
     async with open_channel(address) as channel:
         for request, answer in list(book.answers.values()):
             repeated = await _repeat(channel, request, again)
             if isinstance(repeated, str) and repeated not in OF_LOST_MINUTES and repeated != answer:
                 again.wrong.append(f"{type(request).__name__} was refused: {repeated}")
             figures["the same answer" if repeated == answer else "decided anew"] += 1
-    return again, figures
+    return figures
 
 
 async def _repeat(channel: grpc.aio.Channel, request: Request, again: Book) -> Answer:
@@ -47,7 +47,11 @@ async def _repeat(channel: grpc.aio.Channel, request: Request, again: Book) -> A
 
 
 async def _ask(channel: grpc.aio.Channel, request: Request) -> Answer:
-    gate, admin, usage = LedgerServiceStub(channel), LedgerAdminServiceStub(channel), UsageServiceStub(channel)
+    gate, admin, usage = (
+        LedgerServiceStub(channel),
+        LedgerAdminServiceStub(channel),
+        UsageServiceStub(channel),
+    )
     rpcs: dict[type, Any] = {
         pb.AuthorizeRequest: gate.Authorize,
         pb.ExtendHoldRequest: gate.ExtendHold,
