@@ -34,6 +34,7 @@ SHORT = Plan(
     counts={"catalog": 1, "contract": 1, "ledger": 2, "alert": 1},
     lasts_seconds=(0.3, 0.8),
     pause_seconds=0.0,
+    writers=2,
     disk_megabytes=400,
     ends_waits=True,
 )

@@ -22,7 +22,8 @@ from tests.simulation.fault_proxy import FaultProxy
 
 # Less than the margin of certificates and webhooks (5 minutes), more than that of tokens (10 s).
 OFFSETS = (timedelta(seconds=-30), timedelta(seconds=-3), timedelta(seconds=3), timedelta(seconds=30))
-CERTIFICATES_VALID = timedelta(seconds=2)
+# Certificates count whole seconds.
+CERTIFICATES_VALID = timedelta(seconds=1)
 FILL_SECONDS = 0.1
 # The gate is what must go on: so its service is struck most.
 WEIGHTS = {"ledger": 4, "contract": 2, "alert": 2, "catalog": 1}
@@ -215,7 +216,7 @@ async def _clock_wrong(stage: Stage) -> AsyncIterator[str]:
 async def _certificates_expired(stage: Stage) -> AsyncIterator[str]:
     """Those of all services expire, and all connections must be opened anew, as every 15 minutes anyway."""
     stage.mesh.renew_certificates(CERTIFICATES_VALID)
-    await asyncio.sleep(CERTIFICATES_VALID.total_seconds() + 1)
+    await asyncio.sleep(CERTIFICATES_VALID.total_seconds())
     for proxy in stage.mesh.all_proxies:
         proxy.reset(*proxy.servers)
     yield "all services"

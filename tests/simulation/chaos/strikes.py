@@ -31,6 +31,8 @@ VERIFY_SECONDS_MAX = 120.0
 # The longest that any single wait of a run may last: for a machine that is busy, not a goal.
 PATIENCE_SECONDS = 300.0
 SETTLE_SECONDS = 2.0
+# Between two requests of a writer until the return: a process that starts needs the processor more.
+PAUSE_SECONDS = 0.2
 SPOOL = "gate.spool"
 
 
@@ -72,13 +74,14 @@ class Run:
     stubs: Stubs
     world: World
     say: Console | None
+    writers: list[Writer] = field(default_factory=list)
     probes: int = 0
 
     async def strike_under_load(self) -> None:
         """Let callers call, strike and heal; returns when the plan is done and the last request is answered."""
         stopped = asyncio.Event()
         gate = self._gate()
-        writers = [self._writer(f"w{number}") for number in range(self.plan.writers)]
+        writers = self.writers = [self._writer(f"w{number}") for number in range(self.plan.writers)]
         try:
             async with gate, asyncio.TaskGroup() as everybody:
                 callers = [everybody.create_task(call) for call in self._calls(gate, writers, stopped)]
@@ -158,7 +161,9 @@ class Run:
         async with FAULTS[name](stage) as struck:
             await asyncio.sleep(self.dice.uniform(*self.plan.lasts_seconds))
         healed = time.monotonic()
+        self._set_pause(PAUSE_SECONDS)
         await _within_patience(f"the return after {name} ({struck})", self._until_back())
+        self._set_pause(0)
         back = time.monotonic()
         return Strike(
             fault=name,
@@ -168,6 +173,10 @@ class Run:
             back_seconds=back - healed,
             errors=book.retries - errors,
         )
+
+    def _set_pause(self, seconds: float) -> None:
+        for writer in self.writers:
+            writer.pause_seconds = seconds
 
     async def _until_back(self) -> None:
         """Return when every replica has answered a write."""
