@@ -62,7 +62,11 @@ def main(
     console.print(f"seed {chosen}")
     if unknown := set(only or ()) - FAULTS.keys():
         raise typer.BadParameter(f"no such fault: {', '.join(unknown)}; there are: {', '.join(FAULTS)}")
-    plan = replace(SHORT, seed=chosen) if short else Plan(seed=chosen, seconds=60 * minutes, counts=TWO)
+    plan = (
+        replace(SHORT, seed=chosen)
+        if short
+        else Plan(seed=chosen, seconds=60 * minutes, counts=TWO, pair_share=0.4)
+    )
     if only:
         plan = replace(plan, faults=tuple(only))
     if not is_possible():

@@ -6,6 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,9 @@ SETTLE_SECONDS = 2.0
 # Between two requests of a writer until the return: a process that starts needs the processor more.
 PAUSE_SECONDS = 0.2
 SPOOL = "gate.spool"
+# Those of the first kind may strike while one of the second does: they never strike the same.
+OF_REPLICAS = ("replica killed", "replica paused", "replica cut off", "replica silent")
+NOT_OF_REPLICAS = ("database killed", "database paused", "database cut off", "database silent", "log full")
 
 
 class RunStopped(Exception):
@@ -45,6 +49,7 @@ class Plan:
     """seconds: how long faults strike; with `rounds`, until each has struck so often. counts: replicas by service.
 
     lasts_seconds: the shortest and the longest time that a fault lasts. pause_seconds: between two faults.
+    pair_share: of the faults that strike no replica, those during which another one does.
     ends_waits: do not wait until notices are due again, for up to 30 s.
     """
 
@@ -58,6 +63,7 @@ class Plan:
     writers: int = 4
     cut_share: float = 0.005
     disk_megabytes: int | None = 1_200
+    pair_share: float = 0.0
     ends_waits: bool = False
 
 
@@ -157,9 +163,16 @@ class Run:
     async def _strike(self, stage: Stage, name: str) -> Strike:
         book = self.outcome.book
         errors = book.retries.copy()
+        is_pair = name in NOT_OF_REPLICAS and self.dice.random() < self.plan.pair_share
+        other = self.dice.choice(OF_REPLICAS) if is_pair else ""
         began = time.monotonic()
-        async with FAULTS[name](stage) as struck:
+        async with AsyncExitStack() as struck_together:
+            second = await struck_together.enter_async_context(FAULTS[other](stage)) if other else ""
+            # Healed first, so that a replica starts with its database.
+            struck = await struck_together.enter_async_context(FAULTS[name](stage))
             await asyncio.sleep(self.dice.uniform(*self.plan.lasts_seconds))
+        if other:
+            name, struck = f"{name}, and a replica", f"{struck}; {second} {other.removeprefix('replica ')}"
         healed = time.monotonic()
         self._set_pause(PAUSE_SECONDS)
         await _within_patience(f"the return after {name} ({struck})", self._until_back())
