@@ -101,7 +101,7 @@ rolling: install ## restart two replicas of every service ROUNDS (default: 3) ti
 	@$(RUN) -m tests.rolling $(if $(ROUNDS),--rounds $(ROUNDS))
 
 ##@ Measure
-bench: install ## measure P1 to P23 next to a bare echo (ONLY=P1,P4 ROUNDS=5 SECONDS=2 BENCH_ENTRIES=1000000 BENCH_LINES=1000000)
+bench: install ## measure P1 to P24 next to a bare echo (ONLY=P1,P4 ROUNDS=5 SECONDS=2 BENCH_ENTRIES=1000000 BENCH_LINES=1000000)
 	@$(RUN) -m tests.perf run $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(BENCH_ENTRIES),--entries $(BENCH_ENTRIES)) \
 		$(if $(BENCH_LINES),--lines $(BENCH_LINES))

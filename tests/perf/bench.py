@@ -161,6 +161,10 @@ class Bench:
         meters = self._meters(servers, with_database=True)
         return lambda: self.generator.run(load, meters=meters)
 
+    async def measure(self, load: Load, servers: Sequence[Server]) -> Run:
+        """Run any load once, with the CPU of these servers and of the database."""
+        return await self.generator.run(load, meters=self._meters(servers, with_database=True))
+
     def commits(self, database: Database) -> Caller:
         """Return a series of commits of one row, one after the other."""
         load = Load(kind=Kind.COMMIT, in_flight=1, database_url=database.admin_url)

@@ -23,6 +23,8 @@ from google.protobuf.duration_pb2 import Duration
 
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import usage_pb2
+from purser_client.affinity import CUSTOMER_HEADER
+from purser_client.channel import open_channel, target_of
 from tests.perf.load import Kind, Load, Secured
 from tests.perf.world import PRODUCT, UNITS_MICROS, USERS, seat_ids
 
@@ -78,7 +80,8 @@ class Client:
         for address in load.addresses:
             if address not in self._channels:
                 self._channels[address] = _channel(address, load)
-            await asyncio.wait_for(self._channels[address].channel_ready(), READY_SECONDS_MAX)
+            if "," not in address:  # a channel to several connects to each when it first needs it
+                await asyncio.wait_for(self._channels[address].channel_ready(), READY_SECONDS_MAX)
         self._calls = [
             _call(self._channels[load.addresses[number % len(load.addresses)]], load, tails)
             for number in range(load.in_flight)
@@ -159,6 +162,8 @@ def _channel(address: str, load: Load) -> grpc.aio.Channel:
     if load.secured is None:
         return grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS)
     credentials = grpc.ssl_channel_credentials(load.secured.authority.encode())
+    if "," in address:
+        return open_channel(target_of(address.split(",")), credentials, server_name=load.server_name)
     return grpc.aio.secure_channel(address, credentials, options=_CHANNEL_OPTIONS)
 
 
@@ -166,6 +171,7 @@ def _call(channel: grpc.aio.Channel, load: Load, tails: Sequence[bytes]) -> Call
     rpc: Any = channel.unary_unary(METHODS[load.kind])
     metadata = () if load.secured is None else (("authorization", f"Bearer {load.secured.token}"),)
     choose = random.choice
+    headers = [(*metadata, (CUSTOMER_HEADER, customer)) for customer in load.customers]
 
     async def echo() -> bool:
         request = _REQUEST_ID + _random_id().encode() + choose(tails)
@@ -175,6 +181,12 @@ def _call(channel: grpc.aio.Channel, load: Load, tails: Sequence[bytes]) -> Call
     async def decide() -> bool:
         request = _REQUEST_ID + _random_id().encode() + choose(tails)
         reply: bytes = await rpc(request, timeout=CALL_SECONDS_MAX, metadata=metadata)
+        return reply.startswith(_ALLOWED)
+
+    async def decide_named() -> bool:
+        number = random.randrange(len(tails))
+        request = _REQUEST_ID + _random_id().encode() + tails[number]
+        reply: bytes = await rpc(request, timeout=CALL_SECONDS_MAX, metadata=headers[number])
         return reply.startswith(_ALLOWED)
 
     async def batch() -> bool:
@@ -189,7 +201,7 @@ def _call(channel: grpc.aio.Channel, load: Load, tails: Sequence[bytes]) -> Call
         case Kind.DEBIT_BATCH | Kind.RECORD_USAGE:
             return batch
         case _:
-            return decide
+            return decide_named if load.names_customer else decide
 
 
 def _tails(kind: Kind, customers: Sequence[str], users: Sequence[str]) -> list[bytes]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The performance goals P1 to P23, and how a measured value is compared with them."""
+"""The performance goals P1 to P24, and how a measured value is compared with them."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -118,6 +118,17 @@ PROMISES: Mapping[str, Promise] = {
         ),
     ),
     "P23": Promise("debits with 100 alerts on every customer", (_at_least(0.95, "× without alerts"),)),
+    "P24": Promise(
+        "one of two replicas for each of 1,000 customers",
+        tuple(
+            goal
+            for whose in ("by Envoy", "by the client")
+            for goal in (
+                Goal(1.0, "%", f"{whose}, decided again"),
+                Goal(1.1, "× one replica's", f"{whose}, CPU"),
+            )
+        ),
+    ),
 }
 
 

@@ -54,7 +54,9 @@ class Load:
     addresses: called round robin. customers: each call is for a random one of them. seats: of one customer, each call
     is of a random one of so many seats; 0: of a user.
     per_second: calls in total, as far as the server keeps up; 0: each call follows the one before at once.
-    database_url: for COMMIT, which calls no server. secured None: plaintext.
+    database_url: for COMMIT, which calls no server. secured None: plaintext. names_customer: each call names its
+    customer to a proxy, or to the client library's channel to several replicas, which is used for an address that is
+    several with commas between them; their certificates have the server_name.
     """
 
     kind: Kind
@@ -66,6 +68,8 @@ class Load:
     per_second: float = 0.0
     database_url: str = ""
     secured: Secured | None = None
+    names_customer: bool = False
+    server_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 
 from tests.perf import (
+    affinity,
     authentication,
     batches,
     growth,
@@ -46,6 +47,7 @@ MEASUREMENTS: Mapping[tuple[str, ...], Measurement] = {
     ("P21",): seats.named_seats,
     ("P22",): webhooks.crossings_and_hanging_endpoints,
     ("P23",): watches.alerts_on_everyone,
+    ("P24",): affinity.one_replica_for_each_customer,
 }
 
 

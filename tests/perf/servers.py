@@ -27,6 +27,7 @@ class Server:
 
     address: str
     pid: int
+    metrics_address: str = ""
 
     def cpu_seconds(self) -> float:
         """Return its CPU seconds so far, user and system. Raises NotMeasured without /proc."""
@@ -44,19 +45,27 @@ async def running_echo(folder: Path) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def running_ledger(
-    url: str, folder: Path, *, decides: bool = True, access: mesh.Secured | None = None
+    url: str,
+    folder: Path,
+    *,
+    decides: bool = True,
+    access: mesh.Secured | None = None,
+    has_metrics: bool = False,
 ) -> AsyncIterator[Server]:
     """Run `python -m services.ledger` on the database at `url`, with all settings at their defaults.
 
-    decides: False for a server that only answers (layer_server.py). access None: insecure.
+    decides: False for a server that only answers (layer_server.py). access None: insecure. has_metrics: serves them.
     """
     address = f"127.0.0.1:{free_port()}"
     at = {"catalog": NOBODY, "contract": NOBODY, "alert": NOBODY, "ledger": address}
     settings = mesh.environment("ledger", url=url, at=at, access=access, sandbox_start_time=None)
+    metrics_address = f"127.0.0.1:{free_port()}" if has_metrics else ""
+    if has_metrics:
+        settings["PURSER_LEDGER_METRICS_LISTEN"] = metrics_address
     module = "services.ledger" if decides else "tests.perf.layer_server"
     async with _running("ledger", module, settings, folder) as child:
         await until_serving("ledger", address, access and access.identity.credentials())
-        yield Server(address=address, pid=child.pid)
+        yield Server(address=address, pid=child.pid, metrics_address=metrics_address)
 
 
 @asynccontextmanager
