@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A mesh with two Ledgers behind a real Envoy, and its callers: JSON over HTTP, gRPC-web and gRPC."""
 
+import re
+import shlex
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,6 +18,7 @@ from deploy.local.identity import TOKENS, LocalIdentity
 from deploy.local.mesh import Secured
 from deploy.local.ports import HOST, free_port
 from deploy.local.proxy import RunningEnvoy, another_ledger, running_envoy
+from deploy.local.seatsco import ASSISTANT
 from meshkit.rpc.client import open_channel
 from tests.support.mesh import JUNE, Acme, SwitchedMesh, acme_at, secured, until
 from tests.support.postgres import Databases
@@ -52,6 +55,20 @@ class Front:
         named["authorization"] = f"Bearer {self.token(token)}"
         content = {"json": body} if method != "GET" else {}
         return await self.http.request(method, path, headers=named, **content)  # type: ignore[arg-type]
+
+    async def paste(self, line: str) -> httpx.Response:
+        """Run `curl --cacert FILE [-H HEADER] [-d JSON] URL` over HTTP/1.1; a product's id stands for prd_…."""
+        _, _, _, *words = shlex.split(line.replace("prd_…", self.acme.offer.usage[ASSISTANT]))
+        *options, url = words
+        headers, body = {}, None
+        for option, value in zip(options[::2], options[1::2], strict=True):
+            if option == "-d":
+                body = value
+            else:
+                assert option == "-H"
+                name, _, text = value.partition(": ")
+                headers[name] = re.sub(r"\$\(cat .*/(\w+)\.token\)", lambda file: self.token(file[1]), text)
+        return await self.http.request("GET" if body is None else "POST", url, headers=headers, content=body)
 
     def channel(self, token: str = "gate") -> grpc.aio.Channel:
         """Return a channel of gRPC through Envoy."""
