@@ -4,6 +4,7 @@ import signal
 import pytest
 from hypothesis import settings
 
+from meshkit import db
 from meshkit.db import SESSION_SETTINGS
 from tests.support.postgres import databases, postgres_server
 from tests.support.workers import Controller
@@ -14,9 +15,10 @@ __all__ = ["databases", "postgres_server"]
 settings.register_profile("purser", deadline=None)
 settings.load_profile("purser")
 
-# A busy machine may stand still for longer than the 3 s and 5 s that services in production wait for a lock or a
-# statement. The services of a test wait longer, unless it is marked with a limit; processes of a mesh as in production.
+# A busy machine may stand still for longer than services in production wait: 3 s for a lock, 5 s for a statement or a
+# pooled connection. The services of a test wait longer, unless it is marked; processes of a mesh as in production.
 SESSION_SETTINGS.update(lock_timeout="60000", statement_timeout="60000")
+db.POOL_WAIT_SECONDS_MAX = 60.0
 
 
 @pytest.fixture(autouse=True)
