@@ -49,7 +49,7 @@ class Run:
         self._stop_at = 0.0
 
     async def run(self, seconds: float) -> Outcome:
-        """Fuzz for `seconds`, then check. Raises what prevents a start."""
+        """Fuzz for `seconds` and until every method was called, then check. Raises what prevents a start."""
         began = time.monotonic()
         addresses = self._mesh.addresses
         async with self._mesh:
@@ -125,7 +125,7 @@ class Run:
         )
         deck: list[Method] = []
         try:
-            while time.monotonic() < self._stop_at:
+            while not self._is_done():
                 if not deck:
                     deck = [one for one in self._methods for _ in range(_times(one))]
                     dice.shuffle(deck)
@@ -134,6 +134,12 @@ class Run:
                 await asyncio.gather(*(self._perform(channels, attempt) for _ in range(times)))
         finally:
             await channels.close()
+
+    def _is_done(self) -> bool:
+        """Whether the time is over and every method has been called, however slow the machine is."""
+        return time.monotonic() >= self._stop_at and all(
+            self.outcome.codes[method.label] for method in self._methods
+        )
 
     async def _perform(self, channels: Channels, attempt: Attempt) -> Answer:
         if attempt.method.is_self_service:

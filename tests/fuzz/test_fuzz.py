@@ -13,7 +13,7 @@ from tests.fuzz.run import Run
 from tests.support.postgres import Databases
 
 SEED = 20_250_601
-SECONDS = 30.0
+SECONDS = 15.0
 
 
 # Start and checks take 15 s on an idle machine, and minutes on a busy one.
