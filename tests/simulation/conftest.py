@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 SEED_DEFAULT = 20_250_601
-STEPS_DEFAULT = 900
+STEPS_DEFAULT = 450
 
 pytest.register_assert_rewrite("tests.simulation.world", "tests.simulation.looks")
 
@@ -22,7 +22,7 @@ class Plan:
     @property
     def times(self) -> int:
         """The factor to the length in the suite, for tests that are not counted in steps."""
-        return max(1, self.steps // (10 * STEPS_DEFAULT))
+        return max(1, self.steps // (20 * STEPS_DEFAULT))
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ from tests.support.alert import running_receiver
 from tests.support.mesh import process_mesh, until
 from tests.support.postgres import Databases
 
-CROSSINGS = 50  # times the length of the simulation: 1,000 with STEPS=180000
+CROSSINGS = 25  # times the length of the simulation: 1,000 with STEPS=360000
 THRESHOLD, SPENT = 1_000 * MICROS, 100 * MICROS
 PATIENCE_SECONDS = 120.0
 PATIENTLY: dict[str, Any] = {"timeout": 30.0, "wait_for_ready": True}

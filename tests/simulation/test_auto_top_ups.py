@@ -33,7 +33,7 @@ from tests.support.postgres import Databases, PostgresServer, own_database
 from tests.support.till import Till
 
 CUSTOMERS = 6
-ROUNDS = 3
+ROUNDS = 2
 ACTIONS_PER_ROUND = 8
 CREDIT = 1_000_000
 THRESHOLD, RECHARGE_TO = 500 * CREDIT, 2_000 * CREDIT

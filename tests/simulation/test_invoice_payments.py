@@ -31,7 +31,7 @@ from tests.support.postgres import Databases, PostgresServer, own_database
 from tests.support.till import open_till, paid_contract
 
 CUSTOMERS = 8
-ROUNDS = 3
+ROUNDS = 2
 ACTIONS_PER_ROUND = 5
 DAY = timedelta(days=1)
 MINIMUM = 50  # cents

@@ -28,8 +28,8 @@ from tests.support.ledger_peer import RecordingLedger, recording_ledger
 from tests.support.postgres import Databases, PostgresServer, own_database
 from tests.support.till import Till, open_till, paid_contract
 
-ORDERS = 20
-ROUNDS = 4
+ORDERS = 12
+ROUNDS = 3
 ACTIONS_PER_ROUND = 3
 PRICE = 8_000  # cents
 CENT = 10_000
