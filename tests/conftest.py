@@ -6,6 +6,7 @@ from hypothesis import settings
 
 from meshkit import db
 from meshkit.db import SESSION_SETTINGS
+from meshkit.rpc import client
 from tests.support.postgres import databases, postgres_server
 from tests.support.workers import Controller
 
@@ -16,9 +17,11 @@ settings.register_profile("purser", deadline=None)
 settings.load_profile("purser")
 
 # A busy machine may stand still for longer than services in production wait: 3 s for a lock, 5 s for a statement or a
-# pooled connection. The services of a test wait longer, unless it is marked; processes of a mesh as in production.
+# pooled connection, 10 s for a call. The services and callers of a test wait longer, unless it is marked; processes of
+# a mesh as in production.
 SESSION_SETTINGS.update(lock_timeout="60000", statement_timeout="60000")
 db.POOL_WAIT_SECONDS_MAX = 60.0
+client.CALL_SECONDS_MAX = 60.0
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from access.control import OpenAccess
 from meshkit.errors import PortTaken
 from meshkit.metrics import RPC_REQUESTS, serve_metrics
-from meshkit.rpc import deadline
+from meshkit.rpc import client, deadline
 from meshkit.rpc.intake import Intake
 from meshkit.rpc.server import Listener, RunningServer, start_server
 from tests.rpc.meshkit.conftest import METHOD, SERVICE_NAME, Probe, Start
@@ -57,10 +57,13 @@ async def test_a_service_knows_its_callers_deadline(start: Start) -> None:
     assert 0 < float(await probe.ask(seconds=3.0)) < 3.5
 
 
-async def test_a_call_without_a_timeout_gets_ten_seconds(start: Start) -> None:
+async def test_a_call_without_a_timeout_gets_that_of_the_channel(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "CALL_SECONDS_MAX", 20.0)
     probe = await start(time_left)
 
-    assert 9.0 < float(await probe.ask()) < 11.0  # gRPC rounds time limits up on the wire
+    assert 10.0 < float(await probe.ask()) < 21.0  # gRPC rounds time limits up on the wire
 
 
 async def test_a_call_of_another_grpc_client_has_no_deadline_by_default(start: Start) -> None:
