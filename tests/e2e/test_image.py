@@ -114,6 +114,16 @@ def test_its_packages_fit_together_and_make_a_pdf(image: Stage) -> None:
     assert "%PDF-" in _output(image, "-c", PDF)
 
 
+def test_it_writes_the_configuration_of_envoy(image: Stage) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+
+        _output(image, "-m", "deploy.envoy", folder)
+
+        assert (Path(folder) / "envoy.yaml").stat().st_size > 1_000
+        assert (Path(folder) / "purser.pb").exists()
+
+
 @pytest.mark.parametrize("front", ["portal", "edge"])
 def test_fronts_say_which_settings_they_need(image: Stage, front: str) -> None:
     options = _as_in_the_image(image)
