@@ -2,7 +2,7 @@
 """PostgreSQL: how services open it, with a bound on every wait, and how they migrate a schema."""
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sqlalchemy import Connection, event, text
@@ -21,6 +21,9 @@ IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
 CONNECT_SECONDS_MAX = 5.0
 POOL_WAIT_SECONDS_MAX = 5.0
 POOL_SIZE = 8
+
+# Called with each revision that was applied, and the seconds that it took.
+RevisionReport = Callable[[str, float], None]
 
 SESSION_SETTINGS = {
     "statement_timeout": str(STATEMENT_TIMEOUT_MS),
@@ -79,7 +82,12 @@ def _replace_read_only_sessions(context: ExceptionContext) -> None:
 
 
 async def migrate(
-    database: str | Connections, *, service: str, runtime_role: str | None = None, to: str = NEWEST
+    database: str | Connections,
+    *,
+    service: str,
+    runtime_role: str | None = None,
+    to: str = NEWEST,
+    report: RevisionReport | None = None,
 ) -> None:
     """Migrate the schema of a service to its newest revision, or to the revision `to`. Does nothing if it is there.
 
@@ -87,15 +95,27 @@ async def migrate(
     granted what the service's privileges.py declares; None: the owner serves too.
 
     Runs services/<service>/migrations (their env.py calls meshkit.migrations.run_env). Replicas that start at the same
-    time migrate one after another. Raises the error of the failing statement; earlier revisions remain applied.
+    time migrate one after another. report: told of each revision. Raises the error of the failing statement; earlier
+    revisions remain applied.
     """
     await run_migrations(
-        database, folder=_migrations_of(service), name=service, runtime_role=runtime_role, to=to
+        database,
+        folder=_migrations_of(service),
+        name=service,
+        runtime_role=runtime_role,
+        to=to,
+        report=report,
     )
 
 
 async def run_migrations(
-    database: str | Connections, *, folder: Path, name: str, runtime_role: str | None = None, to: str = NEWEST
+    database: str | Connections,
+    *,
+    folder: Path,
+    name: str,
+    runtime_role: str | None = None,
+    to: str = NEWEST,
+    report: RevisionReport | None = None,
 ) -> None:
     """Run an Alembic folder (env.py, versions/); see migrate. name: the migrating service, for application_name."""
     # Imported here, not at the top: a service that only serves starts a quarter of a second faster.
@@ -116,6 +136,7 @@ async def run_migrations(
                 raise _cannot_migrate(name)
             await connection.run_sync(_wait_for_migration_lock, name)
             config.attributes["connection"] = connection.sync_connection
+            config.attributes["report"] = report
             config.attributes["runtime_role"] = runtime_role or await connection.scalar(
                 text("SELECT current_user")
             )

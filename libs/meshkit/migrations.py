@@ -4,13 +4,15 @@
 Two more functions change a table while it is in use.
 """
 
-from typing import Final
+import time
+from collections.abc import Callable
+from typing import Any, Final
 
 from alembic import context, op
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from meshkit.db import MIGRATION_LOCK_TIMEOUT_MS
+from meshkit.db import MIGRATION_LOCK_TIMEOUT_MS, RevisionReport
 from meshkit.privileges import NOTHING_RESTRICTED, VERSION_TABLE, Privileges, give, open_schema
 
 # Callers queue behind a migration that waits for its lock, for at most LOCK_WAIT_MS. Then they run during the pause.
@@ -31,8 +33,10 @@ def run_env(schema: str, privileges: Privileges = NOTHING_RESTRICTED) -> None:
     _create_schema(connection, schema)
     open_schema(connection, schema=schema, role=role)
     connection.commit()
+    report: RevisionReport | None = context.config.attributes.get("report")
     context.configure(
         connection=connection,
+        on_version_apply=None if report is None else _timed(report),
         version_table=VERSION_TABLE,
         version_table_schema=schema,
         transaction_per_migration=True,
@@ -41,6 +45,19 @@ def run_env(schema: str, privileges: Privileges = NOTHING_RESTRICTED) -> None:
         context.run_migrations()
     give(connection, schema=schema, role=role, privileges=privileges)
     connection.commit()
+
+
+def _timed(report: "RevisionReport") -> Callable[..., None]:
+    """Return what Alembic calls after each revision."""
+    began = time.monotonic()
+
+    def applied(*, step: Any, **_: object) -> None:
+        nonlocal began
+        now = time.monotonic()
+        report(step.up_revision_id, now - began)
+        began = now
+
+    return applied
 
 
 def execute_with_lock_retries(statement: str) -> None:

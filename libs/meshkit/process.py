@@ -136,7 +136,11 @@ async def _migrate(name: str, settings: DatabaseSettings) -> None:
     else:
         as_owner = Connections(settings.database_url, password_file=settings.database_password_file)
     owner, runtime = as_owner.user, role_of(settings.database_url)
-    await migrate_schema(as_owner, service=name, runtime_role=runtime)
+
+    def report(revision: str, seconds: float) -> None:
+        log.info("revision_applied", revision=revision, seconds=round(seconds, 3))
+
+    await migrate_schema(as_owner, service=name, runtime_role=runtime, report=report)
     log.info("schema_migrated", owner=owner, runtime_role=runtime)
     if owner == runtime:
         log.warning("one_role_owns_and_serves", role=owner)  # deploy/README.md, "Two roles for each service"

@@ -126,6 +126,28 @@ async def test_migrate_ends_by_itself(databases: Databases) -> None:
     assert json.loads(said.decode().splitlines()[-1])["event"] == "schema_migrated"
 
 
+async def test_migrate_logs_each_revision_with_its_duration_and_applied_ones_no_more(
+    databases: Databases,
+) -> None:
+    await databases.remake_schema("catalog")
+    revisions = sorted(one.name[:4] for one in (ROOT / "services/catalog/migrations/versions").glob("*.py"))
+    urls = {
+        "database_url": databases.url("catalog"),
+        "migration_database_url": databases.owner_url("catalog"),
+    }
+
+    logged = []
+    for _ in ("first", "again"):
+        async with _catalog("migrate", log_json="true", **urls) as process:
+            _, said = await process.communicate()
+        events = [json.loads(line) for line in said.decode().splitlines()]
+        logged.append([one for one in events if one["event"] == "revision_applied"])
+
+    assert [one["revision"] for one in logged[0]] == revisions
+    assert all(one["seconds"] >= 0 for one in logged[0])
+    assert logged[1] == []
+
+
 async def test_a_database_that_is_away_is_one_line() -> None:
     async with _catalog("migrate", database_url=f"postgresql://u:p@{NOBODY}/purser") as process:
         _, said = await process.communicate()
