@@ -97,8 +97,8 @@ protos-check: install ## fail when what was generated from protos/ is not up to 
 
 ##@ Operate
 .PHONY: rolling
-rolling: install ## restart two replicas of every service ROUNDS (default: 3) times under load, and count what callers see
-	@$(RUN) -m tests.rolling $(if $(ROUNDS),--rounds $(ROUNDS))
+rolling: install ## restart two replicas of every service ROUNDS (default: 3) times under load, and count what callers see (PREVIOUS=commit: upgrade from it first)
+	@$(RUN) -m tests.rolling $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PREVIOUS),--previous $(PREVIOUS))
 
 ##@ Measure
 bench: install ## measure P1 to P24 next to a bare echo (ONLY=P1,P4 ROUNDS=5 SECONDS=2 BENCH_ENTRIES=1000000 BENCH_LINES=1000000)

@@ -20,7 +20,8 @@ CHUNK_BYTES = 65_536
 class Child:
     """`python -m <module> <arguments>`. Each line of its output is written to `log` and passed to `say`.
 
-    on_death: called with a one-line Fault when the process ends without having been stopped.
+    on_death: called with a one-line Fault when the process ends without having been stopped. source: the folder of the
+    code that it runs.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Child:
         say: Callable[[str], None],
         on_death: Callable[[Fault], None],
         arguments: Sequence[str] = (),
+        source: Path = SOURCE_ROOT,
     ) -> None:
         self.name = name
         self.log = log
@@ -41,6 +43,7 @@ class Child:
         self._environment = dict(environment)
         self._say = say
         self._on_death = on_death
+        self._source = source
         self._process: asyncio.subprocess.Process | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._last_line = ""
@@ -64,7 +67,7 @@ class Child:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env=self._environment,
-            cwd=SOURCE_ROOT,
+            cwd=self._source,
             # A separate session: Ctrl-C in the terminal reaches only this process, which stops the children in order.
             start_new_session=True,
         )

@@ -2,6 +2,7 @@
 """`make rolling`: restarts two replicas of every service in turn under load, and prints what callers saw."""
 
 import asyncio
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from deploy.local.children import SOURCE_ROOT
 from tests.rolling.run import Outcome, roll
 from tests.support.postgres import PostgresServer, open_server, own_database
 
@@ -19,10 +21,12 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="how often each replica is restarted")] = 3,
     drain_seconds: Annotated[float, typer.Option(min=0, help="of each replica, after SIGTERM")] = 1.0,
     age_seconds: Annotated[float, typer.Option(min=1, help="of connections")] = 5.0,
+    previous: Annotated[str, typer.Option(help="a commit: its version runs first, and is upgraded")] = "",
 ) -> None:
     """Exit with status 1 if a caller saw an error or a figure is wrong."""
     with open_server() as server, tempfile.TemporaryDirectory(prefix="purser-rolling-") as folder:
-        outcome = asyncio.run(_roll(server, Path(folder), rounds, drain_seconds, age_seconds))
+        code = _code_of(previous, Path(folder) / "previous") if previous else None
+        outcome = asyncio.run(_roll(server, Path(folder), rounds, drain_seconds, age_seconds, code))
     console = Console()
     console.print(_table(outcome))
     console.print(
@@ -36,12 +40,30 @@ def main(
 
 
 async def _roll(
-    server: PostgresServer, folder: Path, rounds: int, drain_seconds: float, age_seconds: float
+    server: PostgresServer,
+    folder: Path,
+    rounds: int,
+    drain_seconds: float,
+    age_seconds: float,
+    code: Path | None,
 ) -> Outcome:
     async with own_database(server) as databases:
         return await roll(
-            databases, folder, rounds=rounds, drain_seconds=drain_seconds, age_seconds=age_seconds
+            databases,
+            folder,
+            rounds=rounds,
+            drain_seconds=drain_seconds,
+            age_seconds=age_seconds,
+            previous=code,
         )
+
+
+def _code_of(commit: str, folder: Path) -> Path:
+    """Return the folder with the code of a commit of this repository."""
+    folder.mkdir()
+    archive = subprocess.run(["git", "archive", commit], cwd=SOURCE_ROOT, check=True, capture_output=True)
+    subprocess.run(["tar", "-x"], cwd=folder, input=archive.stdout, check=True)
+    return folder
 
 
 def _table(outcome: Outcome) -> Table:

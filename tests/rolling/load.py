@@ -202,7 +202,13 @@ async def open_plain_stubs(replicas: Replicas) -> AsyncIterator[Stubs]:
 
     def open_one(service: str, token: str) -> grpc.aio.Channel:
         # Several addresses have no host name that a certificate could be compared with.
-        options = (("grpc.service_config", config), ("grpc.ssl_target_name_override", "localhost"))
+        options = (
+            ("grpc.service_config", config),
+            ("grpc.ssl_target_name_override", "localhost"),
+            # By default up to two minutes: the next replica would stop before this one is found again.
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.max_reconnect_backoff_ms", 1_000),
+        )
         return grpc.aio.secure_channel(
             replicas.targets[service], identity.credentials(tokens[token]), options=options
         )

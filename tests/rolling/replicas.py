@@ -4,12 +4,12 @@
 import asyncio
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from deploy.local import mesh
-from deploy.local.children import Child
+from deploy.local.children import SOURCE_ROOT, Child
 from deploy.local.database import SERVICES
 from deploy.local.fault import Fault
 from deploy.local.identity import LocalIdentity, open_identity
@@ -33,24 +33,28 @@ class Replica:
 class Replicas:
     """All replicas. targets: of each service, the addresses of its replicas for callers, as gRPC takes them.
 
-    drain_seconds: from SIGTERM until a replica takes no new calls. age_seconds: of connections.
+    drain_seconds: from SIGTERM until a replica takes no new calls. age_seconds: of connections. source: the folder of
+    the code that they run, until `restart` starts one with the code of this folder.
     """
 
     def __init__(
-        self, urls: Mapping[str, str], folder: Path, *, drain_seconds: float, age_seconds: float
+        self,
+        urls: Mapping[str, str],
+        folder: Path,
+        *,
+        drain_seconds: float,
+        age_seconds: float,
+        source: Path = SOURCE_ROOT,
     ) -> None:
         self.identity: LocalIdentity = open_identity(folder, clock=SystemClock())
         self.deaths: list[Fault] = []
         self._addresses = {service: [_free() for _ in range(REPLICAS)] for service in SERVICES}
         self._peer_addresses = {service: [_free() for _ in range(REPLICAS)] for service in SERVICES}
         self.targets = {service: target_of(self._addresses[service]) for service in SERVICES}
-        lifetimes = {"DRAIN_SECONDS": str(drain_seconds), "CONNECTION_AGE_SECONDS": str(age_seconds)}
+        self._urls, self._folder = urls, folder
+        self._lifetimes = {"DRAIN_SECONDS": str(drain_seconds), "CONNECTION_AGE_SECONDS": str(age_seconds)}
         self._replicas = [
-            Replica(
-                service,
-                self._addresses[service][number],
-                self._child(service, number, urls, folder, lifetimes),
-            )
+            Replica(service, self._addresses[service][number], self._child(service, number, source))
             for service in SERVICES
             for number in range(REPLICAS)
         ]
@@ -72,9 +76,12 @@ class Replicas:
 
     async def restart(self, service: str, number: int) -> None:
         """Stop a replica as a cluster does, by SIGTERM, and start it again on its ports."""
-        replica = self._replicas[SERVICES.index(service) * REPLICAS + number]
-        await replica.process.stop()
-        await self._start(replica)
+        place = SERVICES.index(service) * REPLICAS + number
+        old = self._replicas[place]
+        await old.process.stop()
+        new = replace(old, process=self._child(service, number, SOURCE_ROOT))
+        self._replicas[place] = new
+        await self._start(new)
 
     async def _start(self, replica: Replica) -> None:
         await replica.process.start()
@@ -83,32 +90,31 @@ class Replicas:
     async def _stop_all(self) -> None:
         await asyncio.gather(*(one.process.stop() for one in self._replicas))
 
-    def _child(
-        self,
-        service: str,
-        number: int,
-        urls: Mapping[str, str],
-        folder: Path,
-        lifetimes: Mapping[str, str],
-    ) -> Child:
+    def _child(self, service: str, number: int, source: Path) -> Child:
         peers = {one: target_of(addresses) for one, addresses in self._peer_addresses.items()}
         settings = mesh.environment(
             service,
-            url=urls[service],
+            url=self._urls[service],
             at={service: self._addresses[service][number]},
             access=mesh.Secured(self.identity, {**peers, service: self._peer_addresses[service][number]}),
             sandbox_start_time=None,
             secret_keys=SECRET_KEYS,
         )
-        own = {f"PURSER_{service.upper()}_{name}": value for name, value in lifetimes.items()}
+        own = {f"PURSER_{service.upper()}_{name}": value for name, value in self._lifetimes.items()}
         return Child(
             f"{service}-{number}",
             f"services.{service}",
-            {**os.environ, **settings, **own},
-            log=folder / f"{service}-{number}.log",
+            {**environment_of(source), **settings, **own},
+            log=self._folder / f"{service}-{number}.log",
             say=lambda line: None,
             on_death=self.deaths.append,
+            source=source,
         )
+
+
+def environment_of(source: Path) -> dict[str, str]:
+    """Return this process's environment, with the packages of `source` before the installed ones."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join((str(source), str(source / "libs")))}
 
 
 def target_of(addresses: list[str]) -> str:

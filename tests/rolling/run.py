@@ -2,22 +2,28 @@
 """A rolling restart of the whole mesh under load, and what callers saw of it."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local.children import SOURCE_ROOT
 from deploy.local.database import SERVICES
 from deploy.local.seatsco import ASSISTANT, CREDITS_PER_UNIT, Stubs, define_products, set_prices, sign_acme
 from meshkit.quantity import MICROS
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as ledger
 from tests.rolling.load import CALL_SECONDS_MAX, Load, Tally, open_gate, open_plain_stubs
-from tests.rolling.replicas import REPLICAS, Replicas
+from tests.rolling.replicas import REPLICAS, Replicas, environment_of
 from tests.support.mesh import pending, until
 from tests.support.postgres import Databases
 
 PLENTY_MICROS = 10**15
+# Between two restarts, like minReadySeconds: callers reconnect to a replica that is back within 3 s.
+READY_SECONDS = 4.0
+# The order in which services are upgraded: who receives before who sends.
+UPGRADED = ("ledger", "alert", "catalog", "contract")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,15 +60,25 @@ async def roll(
     drain_seconds: float,
     age_seconds: float,
     pause_seconds: float = 0.0,
+    previous: Path | None = None,
 ) -> Outcome:
     """Restart `replicas` of each service `rounds` times, one of each service at a time, while all are called.
 
-    pause_seconds: of each caller between two steps. Returns when every outbox is empty.
+    pause_seconds: of each caller between two steps. previous: the folder of an earlier version's code: that runs first;
+    then, before the rounds, all schemas are migrated and all replicas upgraded. Returns when every outbox is empty.
     """
     began = time.monotonic()
     restarts: list[str] = []
+    if previous is not None:
+        await _begin_with(previous, databases)
     async with (
-        Replicas(databases.urls, folder, drain_seconds=drain_seconds, age_seconds=age_seconds) as mesh,
+        Replicas(
+            databases.urls,
+            folder,
+            drain_seconds=drain_seconds,
+            age_seconds=age_seconds,
+            source=previous or SOURCE_ROOT,
+        ) as mesh,
         open_plain_stubs(mesh) as stubs,
         open_gate(mesh) as gate,
     ):
@@ -73,11 +89,15 @@ async def roll(
         before = await _available(stubs)
         load = Load(stubs=stubs, gate=gate, offer=offer, signed=signed.contract, pause_seconds=pause_seconds)
         load.start()
+        if previous is not None:
+            restarts += await _upgrade(databases, mesh, load)
         for _ in range(rounds):
             for number in range(replicas):
                 await load.everyone_answered()
                 await asyncio.gather(*(mesh.restart(service, number) for service in SERVICES))
                 restarts += [f"{service}-{number}" for service in SERVICES]
+                if replicas > 1:
+                    await asyncio.sleep(READY_SECONDS)
         await load.everyone_answered()
         await load.stop()
         await until(lambda: pending(databases), lambda count: count == 0)
@@ -92,6 +112,38 @@ async def roll(
         deaths=[str(death) for death in mesh.deaths],
         seconds=time.monotonic() - began,
     )
+
+
+async def _begin_with(previous: Path, databases: Databases) -> None:
+    """Replace every schema by that of the previous version, which migrates it itself."""
+    for service in SERVICES:
+        await databases.remake_schema(service)
+        prefix = f"PURSER_{service.upper()}_"
+        migrating = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", f"services.{service}", "migrate"),
+            cwd=previous,
+            env={
+                **environment_of(previous),
+                f"{prefix}DATABASE_URL": databases.url(service),
+                f"{prefix}MIGRATION_DATABASE_URL": databases.owner_url(service),
+            },
+        )
+        assert await migrating.wait() == 0
+
+
+async def _upgrade(databases: Databases, mesh: Replicas, load: Load) -> list[str]:
+    """Follow deploy/RUNBOOK.md, "Upgrade and rollback". Returns the replicas that were restarted."""
+    await load.everyone_answered()
+    for service in UPGRADED:
+        await databases.migrate(service)
+    restarts = []
+    for service in UPGRADED:
+        for number in range(REPLICAS):
+            await load.everyone_answered()
+            await mesh.restart(service, number)
+            await asyncio.sleep(READY_SECONDS)
+            restarts.append(f"{service}-{number}, upgraded")
+    return restarts
 
 
 async def _give_plenty(stubs: Stubs, credit_type_id: str) -> None:
