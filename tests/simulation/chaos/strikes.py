@@ -278,3 +278,5 @@ async def _within_patience(what: str, awaited: Awaitable[None]) -> None:
             await awaited
     except TimeoutError as error:
         raise RunStopped(f"{what} did not come within {PATIENCE_SECONDS:.0f} s") from error
+    except AioRpcError as error:
+        raise RunStopped(f"{what} did not come: {error.code().name}: {error.details()}") from error
