@@ -38,6 +38,14 @@ class SentSpan:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class TracesTo:
+    """Settings of traces, for a process that is made by a test itself."""
+
+    traces_endpoint: str
+    traces_sample_ratio: float
+
+
 @dataclass(slots=True)
 class TraceCollector(trace_service_pb2_grpc.TraceServiceServicer):
     """address: http://host:port, as TRACES_ENDPOINT takes it. spans: in the order of arrival."""

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from grpc import StatusCode
 from grpc.aio import AioRpcError
+from prometheus_client import REGISTRY
 
 from deploy.local.stripe import (
     API_KEY,
@@ -21,12 +22,16 @@ from deploy.local.stripe import (
     stripe_stand_in,
 )
 from meshkit.clock import ManualClock
+from meshkit.db import open_engine
+from meshkit.ids import Ids
 from meshkit.rpc.client import open_channel
 from purser.contract.v1 import contract_pb2 as pb
 from purser.contract.v1 import payments_pb2 as pay
 from purser.contract.v1 import self_service_pb2 as own
 from purser.contract.v1.payments_pb2_grpc import PaymentServiceStub
 from purser.contract.v1.self_service_pb2_grpc import SelfServiceStub
+from services.contract import meters
+from services.contract.store import PostgresStore
 from tests.support.catalog import JUNE, RunningCatalog
 from tests.support.contract import Desk, RunningContract, running_contract, unavailable
 from tests.support.faults import bad_fields, fault
@@ -524,3 +529,33 @@ async def test_the_log_has_neither_the_key_nor_what_lets_one_pay(
     assert "stripe_webhook_refused" in said
     for secret in (API_KEY, API_KEY[-6:], WEBHOOK_SECRET, asked.client_secret, DECLINED_CARD[-4:]):
         assert secret not in said
+
+
+async def test_metrics_say_which_payments_are_open_and_how_late_they_are_asked_about(
+    till: Till, databases: Databases
+) -> None:
+    def shown() -> tuple[float | None, float | None]:
+        kind = {"kind": "top_up"}
+        return (
+            REGISTRY.get_sample_value("contract_open_payments", {**kind, "state": "OPEN"}),
+            REGISTRY.get_sample_value("contract_payment_late_seconds", kind),
+        )
+
+    engine = open_engine(databases.url("contract"), application_name="meters")
+    store = PostgresStore(engine, wall=till.wall, ids=Ids(till.wall))
+    top_up = await till.order()
+    await till.payment(top_up)
+
+    await meters.measure(store, till.wall)
+    in_time = shown()
+    await meters.measure(store, ManualClock(till.wall.now() + timedelta(days=1)))
+    late = shown()
+    await till.save_card(top_up)
+    await till.stub.PayTopUp(till.charge(top_up))
+    await meters.measure(store, till.wall)
+    await engine.dispose()
+
+    assert (in_time, shown()) == ((1.0, 0.0), (0.0, 0.0))
+    assert late[0] == 1.0
+    assert late[1] is not None
+    assert timedelta(hours=22) < timedelta(seconds=late[1]) < timedelta(days=1)

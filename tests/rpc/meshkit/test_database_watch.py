@@ -2,11 +2,13 @@
 """When a database counts as silent: after two questions in a row without an answer, not before."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 
 from meshkit import database_watch
-from meshkit.clock import SystemClock
+from meshkit.clock import ManualClock, SystemClock
 from meshkit.connections import Connections, DatabaseSilent
 from meshkit.database_watch import DatabaseWatch
 from tests.support.postgres import Databases
@@ -74,3 +76,33 @@ async def test_a_host_that_took_over_is_used_at_once(
     new = await connections.connect(timeout=60)
     assert await new.fetchval("SELECT 1") == 1
     new.terminate()
+
+
+async def test_metrics_say_whether_the_database_answers(
+    watched: tuple[DatabaseWatch, Connections, str], wire: SilentProxy
+) -> None:
+    watch, *_ = watched
+
+    await watch.look()
+    before = REGISTRY.get_sample_value("mesh_database_up")
+    wire.fall_silent(Silence.HANGS)
+    await watch.look()
+
+    assert (before, REGISTRY.get_sample_value("mesh_database_up")) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=2), timedelta(hours=-2)])
+async def test_metrics_say_how_far_the_clock_is_ahead_of_the_databases(
+    databases: Databases, ahead: timedelta
+) -> None:
+    wall = ManualClock(datetime.now(UTC) + ahead)
+    watch = DatabaseWatch(databases.url("ledger"), Connections(), wall, application_name="watch")
+
+    await watch.look()  # connects
+    await watch.look()
+    await watch.stop()
+
+    shown = REGISTRY.get_sample_value("mesh_clock_ahead_seconds")
+    assert shown is not None
+    # The manual clock stands still meanwhile, for as long as this test takes.
+    assert abs(shown - ahead.total_seconds()) < 600

@@ -11,6 +11,8 @@ from starlette.routing import Route
 from deploy.local.ports import HOST, free_port
 from meshkit.errors import PortTaken
 from meshkit.http_server import HttpServer
+from meshkit.tracing import traces
+from tests.support.trace_collector import TracesTo, trace_collector
 
 
 async def _hello(request: Request) -> Response:
@@ -59,3 +61,26 @@ async def test_a_port_that_is_taken_or_impossible_is_a_fault_that_names_it() -> 
         await first.stop()
     with pytest.raises(PortTaken, match="65536"):
         await a_server(65_536).start()
+
+
+async def test_a_request_that_its_caller_traces_is_a_span_and_a_probe_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
+    traceparent = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+    async with trace_collector() as collector:
+        with traces("hello", TracesTo(collector.address, 0.0)):
+            server = a_server(free_port())
+            await server.start()
+            async with httpx.AsyncClient(trust_env=False, base_url=f"http://{HOST}:{server.port}") as http:
+                await http.get("/healthz", headers=traceparent)
+                await http.get("/", headers=traceparent)
+            await server.stop()
+            [span] = await collector.until({"GET"}, lambda one: one.service == "hello")
+
+    assert (span.trace_id, span.span.parent_span_id.hex()) == ("a" * 32, "b" * 16)
+    assert span.attributes == {
+        "http.request.method": "GET",
+        "url.path": "/",
+        "http.response.status_code": 200,
+    }

@@ -6,10 +6,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from meshkit.clock import ManualClock
 from meshkit.page import Page
+from services.alert import meters
 from services.alert.domain.alert import AlertId
 from services.alert.domain.delivery import (
     GIVE_UP_AFTER,
@@ -281,3 +284,20 @@ async def test_an_endpoint_that_has_only_failed_for_ten_seconds_is_failing_until
     async with store.transaction() as tx:
         await tx.failures.end([END_1])
     assert await failing(JUNE + SUSPECT_AFTER) == []
+
+
+async def test_metrics_say_what_waits_and_how_late_it_is(store: PostgresStore) -> None:
+    def shown() -> tuple[float | None, ...]:
+        names = ("alert_pending_deliveries", "alert_delivery_late_seconds", "alert_failing_endpoints")
+        return tuple(REGISTRY.get_sample_value(name) for name in names)
+
+    await meters.measure(store, ManualClock(JUNE + timedelta(seconds=30)))
+    waiting = shown()
+    await lease(store)
+    async with store.transaction() as tx:
+        await tx.failures.add(END_1, at=JUNE)
+    await meters.measure(store, ManualClock(JUNE + timedelta(seconds=30)))
+
+    assert waiting == (1.0, 30.0, 0.0)
+    # A worker has it, and its endpoint fails.
+    assert shown() == (1.0, max(0.0, 30.0 - LEASE.total_seconds()), 1.0)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import structlog
+from prometheus_client import REGISTRY
 from sqlalchemy import RowMapping, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from structlog.typing import EventDict
@@ -463,6 +464,26 @@ async def test_only_notices_delivered_before_an_instant_are_deleted(
         assert await forget_sent(connection, OUTBOX, before=AT + TICK) == 1
 
     assert (await row(engine, "n2"))["sent_time"] is None
+
+
+async def test_metrics_say_how_many_notices_wait_and_since_when(
+    engine: AsyncEngine, relay: Relay, wall: ManualClock
+) -> None:
+    def shown() -> tuple[float | None, float | None]:
+        labels = {"outbox": OUTBOX.fullname}
+        return (
+            REGISTRY.get_sample_value("mesh_outbox_pending_notices", labels),
+            REGISTRY.get_sample_value("mesh_outbox_oldest_seconds", labels),
+        )
+
+    await write(engine, "n1", "n2", at=wall.now())
+    wall.advance(timedelta(seconds=90))
+    await relay.measure()
+    waiting = shown()
+    await relay.deliver_now("k")
+    await relay.measure()
+
+    assert (waiting, shown()) == ((2.0, 90.0), (0.0, 0.0))
 
 
 async def rename(engine: AsyncEngine, old: str, new: str) -> None:

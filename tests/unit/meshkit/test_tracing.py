@@ -4,7 +4,6 @@
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
 
 import pytest
 import structlog
@@ -13,14 +12,9 @@ from deploy.local.database import SOURCE_ROOT
 from meshkit import tracing
 from meshkit.log import configure
 from meshkit.tracing import TracesNotInstalled, traces
+from tests.support.trace_collector import TracesTo
 
 NOBODY = "http://127.0.0.1:1"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    traces_endpoint: str = NOBODY
-    traces_sample_ratio: float = 1.0
 
 
 def _logged(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
@@ -32,7 +26,7 @@ def _logged(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
 def test_events_within_a_span_name_their_trace_and_others_do_not(capsys: pytest.CaptureFixture[str]) -> None:
     configure("ledger", json=True)
 
-    with traces("ledger", Settings()):
+    with traces("ledger", TracesTo(NOBODY, 1.0)):
         outside = _logged(capsys)
         with tracing.span("work"):
             within = _logged(capsys)
@@ -45,9 +39,9 @@ def test_events_within_a_span_name_their_trace_and_others_do_not(capsys: pytest.
     assert deeper["span_id"] != within["span_id"]
 
 
-@pytest.mark.parametrize("settings", [Settings(traces_endpoint=""), Settings(traces_sample_ratio=0.0)])
+@pytest.mark.parametrize("settings", [TracesTo("", 1.0), TracesTo(NOBODY, 0.0)])
 def test_without_a_collector_or_at_a_ratio_of_0_no_trace_begins(
-    settings: Settings, capsys: pytest.CaptureFixture[str]
+    settings: TracesTo, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure("ledger", json=True)
 
@@ -78,5 +72,8 @@ def test_a_collector_without_the_packages_is_one_line_that_says_what_to_install(
     monkeypatch.setitem(sys.modules, "opentelemetry.context", None)
     monkeypatch.delitem(sys.modules, "meshkit.tracing.recorder", raising=False)
 
-    with pytest.raises(TracesNotInstalled, match=r"install purser\[traces\]"), traces("ledger", Settings()):
+    with (
+        pytest.raises(TracesNotInstalled, match=r"install purser\[traces\]"),
+        traces("ledger", TracesTo(NOBODY, 1.0)),
+    ):
         pass
