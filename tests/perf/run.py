@@ -14,6 +14,7 @@ from tests.perf import (
     overload,
     races,
     seats,
+    traces,
     unary,
     usage,
     usage_reads,
@@ -48,6 +49,7 @@ MEASUREMENTS: Mapping[tuple[str, ...], Measurement] = {
     ("P22",): webhooks.crossings_and_hanging_endpoints,
     ("P23",): watches.alerts_on_everyone,
     ("P24",): affinity.one_replica_for_each_customer,
+    ("P26",): traces.sampled,
 }
 
 

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 from deploy.local import mesh
 from deploy.local.children import Child
@@ -18,6 +20,7 @@ from tests.perf.goals import NotMeasured
 
 NOBODY = "127.0.0.1:1"  # nothing listens there; a Ledger needs no peer to decide
 READY_SECONDS_MAX = 30.0
+NO_SETTINGS: Final[Mapping[str, str]] = MappingProxyType({})
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -51,10 +54,12 @@ async def running_ledger(
     decides: bool = True,
     access: mesh.Secured | None = None,
     has_metrics: bool = False,
+    more: Mapping[str, str] = NO_SETTINGS,
 ) -> AsyncIterator[Server]:
-    """Run `python -m services.ledger` on the database at `url`, with all settings at their defaults.
+    """Run `python -m services.ledger` on the database at `url`, with all settings at their defaults but for `more`.
 
     decides: False for a server that only answers (layer_server.py). access None: insecure. has_metrics: serves them.
+    more: settings without their prefix.
     """
     address = f"127.0.0.1:{free_port()}"
     at = {"catalog": NOBODY, "contract": NOBODY, "alert": NOBODY, "ledger": address}
@@ -62,6 +67,7 @@ async def running_ledger(
     metrics_address = f"127.0.0.1:{free_port()}" if has_metrics else ""
     if has_metrics:
         settings["PURSER_LEDGER_METRICS_LISTEN"] = metrics_address
+    settings |= {f"PURSER_LEDGER_{name}": value for name, value in more.items()}
     module = "services.ledger" if decides else "tests.perf.layer_server"
     async with _running("ledger", module, settings, folder) as child:
         await until_serving("ledger", address, access and access.identity.credentials())
