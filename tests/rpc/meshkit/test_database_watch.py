@@ -79,9 +79,9 @@ async def test_a_host_that_took_over_is_used_at_once(
 
 
 async def test_metrics_say_whether_the_database_answers(
-    watched: tuple[DatabaseWatch, Connections, str], wire: SilentProxy
+    watched: tuple[DatabaseWatch, Connections], wire: SilentProxy
 ) -> None:
-    watch, *_ = watched
+    watch, _ = watched
 
     await watch.look()
     before = REGISTRY.get_sample_value("mesh_database_up")
@@ -96,7 +96,7 @@ async def test_metrics_say_how_far_the_clock_is_ahead_of_the_databases(
     databases: Databases, ahead: timedelta
 ) -> None:
     wall = ManualClock(datetime.now(UTC) + ahead)
-    watch = DatabaseWatch(databases.url("ledger"), Connections(), wall, application_name="watch")
+    watch = DatabaseWatch(Connections(databases.url("ledger")), wall, application_name="watch")
 
     await watch.look()  # connects
     await watch.look()
