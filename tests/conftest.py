@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import os
 import signal
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import settings
 from meshkit import db
 from meshkit.db import SESSION_SETTINGS
 from meshkit.rpc import client
-from tests.support.postgres import databases, postgres_server
+from tests.support.postgres import CITUS_URL, databases, postgres_server
 from tests.support.workers import Controller
 
 __all__ = ["databases", "postgres_server"]
@@ -30,6 +31,12 @@ def limits_of_waits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     if marker := request.node.get_closest_marker("session_settings"):
         for name, value in marker.kwargs.items():
             monkeypatch.setitem(SESSION_SETTINGS, name, value)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that is marked `plain_postgres("reason")` if the run's server is a Citus cluster."""
+    if CITUS_URL in os.environ and (marker := item.get_closest_marker("plain_postgres")):
+        pytest.skip(marker.args[0])
 
 
 def pytest_configure(config: pytest.Config) -> None:

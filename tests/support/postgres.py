@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import make_url
 
+from deploy.citus import cluster
 from deploy.local import database
 from deploy.local.postgres import EmbeddedPostgres
 from meshkit.database_url import role_of
@@ -30,6 +31,9 @@ from meshkit.db import NEWEST, migrate
 # A copy of the template is 10 MB in some 300 files: in memory it takes half the CPU that it takes on a disk.
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES_MIN = 4_000_000_000
+# Two for each worker of a small cluster: several customers of one test are on different ones.
+CITUS_SHARDS = 4
+CITUS_URL = "PURSER_CITUS_URL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,7 @@ class PostgresServer:
     """The run's server, the services' roles, and the migrated template.
 
     copy_prefix: the names of this process's copies begin with it; no other worker of the run has it.
+    is_citus: a copy is made by migrating, since the template says nothing about what is on the workers.
     """
 
     admin_url: str
@@ -45,6 +50,7 @@ class PostgresServer:
     template_urls: dict[str, str]
     template_owner_urls: dict[str, str]
     copy_prefix: str
+    is_citus: bool = False
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def for_worker(self, worker: str) -> dict[str, Any]:
@@ -56,6 +62,7 @@ class PostgresServer:
             "template_urls": self.template_urls,
             "template_owner_urls": self.template_owner_urls,
             "copy_prefix": f"{self.copy_prefix}_{worker}",
+            "is_citus": self.is_citus,
         }
 
 
@@ -111,7 +118,7 @@ class Databases:
         """Drop the schema of `service` with all data and create it empty, with the same owner."""
         connection = await database.connect(self.admin_url)
         try:
-            await connection.execute(f"DROP SCHEMA {service} CASCADE")
+            await connection.execute(f"DROP SCHEMA IF EXISTS {service} CASCADE")
             owner = role_of(self.owner_url(service))
             await connection.execute(f'CREATE SCHEMA {service} AUTHORIZATION "{owner}"')
         finally:
@@ -154,7 +161,8 @@ def open_server() -> Iterator[PostgresServer]:
     ):
         run = f"purser_test_{secrets.token_hex(4)}"
         try:
-            urls = asyncio.run(_make_template(admin_url, Path(folder), run))
+            is_citus = CITUS_URL in os.environ
+            urls = asyncio.run(_make_template(admin_url, Path(folder), run, migrates=not is_citus))
             yield PostgresServer(
                 admin_url=admin_url,
                 role_prefix=run,
@@ -162,6 +170,7 @@ def open_server() -> Iterator[PostgresServer]:
                 template_urls=urls.runtime,
                 template_owner_urls=urls.owner,
                 copy_prefix=run,
+                is_citus=is_citus,
             )
         finally:
             asyncio.run(_drop_all(admin_url, run))
@@ -170,6 +179,8 @@ def open_server() -> Iterator[PostgresServer]:
 async def make_database(on: PostgresServer) -> Databases:
     """Copy the template under a new name."""
     name = f"{on.copy_prefix}_{next(on.numbers)}"
+    if on.is_citus:
+        return await _make_on_citus(on, name)
     server = await database.connect(on.admin_url)
     try:
         # Copied as files: the default writes every page to the WAL too, for twice the CPU.
@@ -177,6 +188,20 @@ async def make_database(on: PostgresServer) -> Databases:
         await database.restrict(server, name, role_prefix=on.role_prefix)
     finally:
         await server.close()
+    return _databases(on, name)
+
+
+async def _make_on_citus(on: PostgresServer, name: str) -> Databases:
+    await cluster.make_database(on.admin_url, name)
+    made = _databases(on, name)
+    for service in database.SERVICES:
+        await made.remake_schema(service)
+        await made.migrate(service)
+    await cluster.distribute(made.owner_url("ledger"), shards=CITUS_SHARDS)
+    return made
+
+
+def _databases(on: PostgresServer, name: str) -> Databases:
     return Databases(
         name=name,
         admin_url=_inside(on.admin_url, name),
@@ -187,6 +212,9 @@ async def make_database(on: PostgresServer) -> Databases:
 
 async def drop_database(on: PostgresServer, made: Databases) -> None:
     """Throw a copy away, whoever is still connected."""
+    if on.is_citus:
+        await cluster.drop_database(on.admin_url, made.name)
+        return
     server = await database.connect(on.admin_url)
     try:
         await server.execute(f'DROP DATABASE IF EXISTS "{made.name}" WITH (FORCE)')
@@ -196,16 +224,17 @@ async def drop_database(on: PostgresServer, made: Databases) -> None:
 
 @contextmanager
 def _admin_url(folder: Path) -> Iterator[str]:
-    if own := os.environ.get("PURSER_DATABASE_URL"):
+    if own := os.environ.get(CITUS_URL) or os.environ.get("PURSER_DATABASE_URL"):
         yield own
     else:
         with EmbeddedPostgres(folder / "postgres", durable=False) as server:
             yield server.admin_url
 
 
-async def _make_template(admin_url: str, folder: Path, run: str) -> database.ServiceUrls:
+async def _make_template(admin_url: str, folder: Path, run: str, *, migrates: bool) -> database.ServiceUrls:
     urls = await database.prepare(admin_url, state_folder=folder, database=run, role_prefix=run)
-    await database.migrate_all(urls)
+    if migrates:
+        await database.migrate_all(urls)
     return urls
 
 
@@ -217,6 +246,8 @@ async def _drop_all(admin_url: str, run: str) -> None:
             "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", f"{run}_"
         )
         for copy in copies:
+            if CITUS_URL in os.environ:
+                await cluster.drop_database(admin_url, copy["datname"])
             await server.execute(f'DROP DATABASE IF EXISTS "{copy["datname"]}" WITH (FORCE)')
     finally:
         await server.close()

@@ -8,6 +8,7 @@ tests that create, alter or drop tables, or connect while another test runs.
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
+from graphlib import TopologicalSorter
 
 import asyncpg
 import pytest
@@ -15,15 +16,21 @@ import pytest
 from deploy.local.database import SERVICES
 from tests.support.postgres import Databases, PostgresServer, drop_database, make_database
 
+# With the tables that refer to each: the workers of Citus check foreign keys whatever a session sets.
 _TABLES = """
-    SELECT relnamespace::regnamespace || '.' || relname AS name FROM pg_class
+    SELECT c.oid::regclass::text AS name, ARRAY(
+        SELECT DISTINCT conrelid::regclass::text FROM pg_constraint
+        WHERE contype = 'f' AND confrelid = c.oid AND conrelid <> c.oid
+    ) AS children
+    FROM pg_class c
     WHERE relnamespace::regnamespace::text = ANY($1) AND relkind IN ('r', 'p')
     AND NOT relispartition AND relname <> 'alembic_version' ORDER BY name
 """
-# Whoever is still connected from the test before would hold locks, or write again.
+# Whoever is still connected from the test before would hold locks, or write again. Not Citus's own connections.
 _END_OTHERS = """
     SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid()
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+    AND application_name NOT LIKE 'citus_internal%'
 """
 
 
@@ -57,15 +64,17 @@ class SharedDatabase:
 
     async def _prepare(self) -> str:
         connection = await self._connected()
-        tables = [row["name"] for row in await connection.fetch(_TABLES, SERVICES)]
+        tables = TopologicalSorter({row["name"]: row["children"] for row in await connection.fetch(_TABLES, SERVICES)})
         await connection.execute("CREATE SCHEMA as_migrated")
-        statements = ["SET LOCAL session_replication_role = replica"]  # no triggers, no foreign keys
-        for table in tables:
+        statements = []
+        for table in tables.static_order():
             statements.append(f"DELETE FROM {table}")
-            if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {table})"):
+            if await connection.fetchval(f"SELECT EXISTS (SELECT 1 FROM {table})"):
                 kept = f"as_migrated.{table.replace('.', '_')}"
                 await connection.execute(f"CREATE TABLE {kept} AS TABLE {table}")
                 statements.append(f"INSERT INTO {table} SELECT * FROM {kept}")
+        if self._server.is_citus:
+            statements.insert(0, "SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
         return "; ".join([_END_OTHERS, "BEGIN", *statements, "COMMIT"])
 
     async def _execute(self, statements: str) -> None:

@@ -12,6 +12,7 @@ from meshkit.connections import Connections
 from meshkit.db import CONNECT_SECONDS_MAX, SESSION_SETTINGS
 from meshkit.quantity import INT64_MAX
 from services.ledger.domain.usage.event import EventResult
+from services.ledger.store.citus import LedgerConnection, detect_citus
 from services.ledger.store.formats import EVENT_RESULT, RESPONSES
 
 Connection: TypeAlias = Any  # asyncpg.Connection, or a pool's proxy for one; asyncpg has no types
@@ -42,6 +43,7 @@ async def open_pool(database: str | Connections, *, size: int) -> Pool:
         min_size=0,
         max_size=size,
         connect=connections.connect,
+        connection_class=LedgerConnection,
         timeout=CONNECT_SECONDS_MAX,
         server_settings={
             **SESSION_SETTINGS,
@@ -49,13 +51,18 @@ async def open_pool(database: str | Connections, *, size: int) -> Pool:
             "jit": "off",
             "plan_cache_mode": "force_generic_plan",
         },
-        init=_set_json_codec,
+        init=_prepare,
         reset=_skip_reset,
     )
 
 
 async def _skip_reset(connection: Connection) -> None:
     """Skip the round trip of asyncpg's reset: no statement here changes a session beyond its transaction."""
+
+
+async def _prepare(connection: Connection) -> None:
+    await detect_citus(connection)
+    await _set_json_codec(connection)
 
 
 async def _set_json_codec(connection: Connection) -> None:

@@ -49,16 +49,14 @@ _KEEP_PRODUCT: Final = _upsert(
     "WHERE products.version < excluded.version"
     " AND products.group_keys @> excluded.group_keys AND products.group_keys <@ excluded.group_keys"
     " AND (products.conversion IS NOT DISTINCT FROM excluded.conversion"
-    " OR NOT EXISTS (SELECT FROM ledger.meters m WHERE m.product_id = excluded.product_id))",
+    " OR NOT $13::boolean)",
 )
-# Where overage was allowed once, it stays counted, with a cap of 0: the totals of what was billed can be corrected.
+_IS_METERED: Final = "SELECT EXISTS (SELECT 1 FROM ledger.meters WHERE product_id = $1)"
 _KEEP_CONTRACT: Final = """
     INSERT INTO ledger.contracts (customer_id, contract_id, version, rate_card_id, start_time, end_time, overage_caps)
     VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT (customer_id, contract_id) DO UPDATE SET version = $3, rate_card_id = $4, end_time = $6,
-        overage_caps = (
-            SELECT coalesce(jsonb_object_agg(earlier.key, 0), '{}') FROM jsonb_each(contracts.overage_caps) AS earlier
-        ) || excluded.overage_caps
+        overage_caps = excluded.overage_caps
     WHERE contracts.version < $3 RETURNING true
 """
 _KEEP_RATE: Final = _upsert("rates", "rate_card_id, rate_id", f"rate_card_id, {RATE_COLUMNS}")
@@ -95,6 +93,7 @@ class Copies:
             update.name,
             update.billable_metric_id,
             *usage_product_to_row(update.product),
+            await self._is_metered(update.product.product_id),
         )
         await self._record(written, product_id=update.product.product_id)
         await self._begin_epoch()
@@ -159,7 +158,7 @@ class Copies:
             await self._outdate_owners(update.aliases)
             await self._connection.execute(
                 "INSERT INTO ledger.customer_aliases (alias, customer_id) SELECT unnest($2::text[]), $1"
-                " ON CONFLICT (alias) DO UPDATE SET customer_id = $1",
+                " ON CONFLICT (alias) DO UPDATE SET customer_id = excluded.customer_id",
                 update.customer_id,
                 list(update.aliases),
             )
@@ -179,7 +178,7 @@ class Copies:
             update.rate_card_id,
             update.start_time,
             update.end_time,
-            {key: None if cap is None else cap.micros for key, cap in update.overage_caps.items()},
+            await self._overage_caps(update),
         )
         if is_newer:
             await self._connection.executemany(
@@ -213,6 +212,16 @@ class Copies:
             if is_recorded:
                 await self._audit.record({"contract_id": update.contract_id})
         return await self._version("contracts", **key)
+
+    async def _overage_caps(self, update: ContractUpdate) -> dict[str, int | None]:
+        """Return a contract's caps of overage, and 0 for those that it had: what was billed can still be corrected."""
+        earlier = await self._connection.fetchval(
+            "SELECT overage_caps FROM ledger.contracts WHERE customer_id = $1 AND contract_id = $2",
+            update.customer_id,
+            update.contract_id,
+        )
+        caps = {key: None if cap is None else cap.micros for key, cap in update.overage_caps.items()}
+        return {**dict.fromkeys(earlier or (), 0), **caps}
 
     async def _fix_usage_anchor(self, customer_id: CustomerId) -> None:
         """Fix the start of a customer's usage periods with its first contract; later contracts do not move it."""
@@ -312,13 +321,16 @@ class Copies:
     async def _outdate_owners(self, aliases: Sequence[str]) -> None:
         """Outdate the customers that have these aliases now: the aliases will name another customer."""
         owners = await self._connection.fetch(
-            "SELECT customer_id FROM ledger.customers WHERE customer_id IN"
-            " (SELECT customer_id FROM ledger.customer_aliases WHERE alias = ANY ($1))"
-            " ORDER BY customer_id FOR UPDATE",
+            "SELECT DISTINCT customer_id FROM ledger.customer_aliases WHERE alias = ANY ($1) ORDER BY customer_id",
             list(aliases),
         )
         for owner in owners:
-            await self.outdate(owner["customer_id"])
+            if await self.lock_customer(owner["customer_id"]):
+                await self.outdate(owner["customer_id"])
+
+    async def _is_metered(self, product_id: str) -> bool:
+        found: bool = await self._connection.fetchval(_IS_METERED, product_id)
+        return found
 
     async def _begin_epoch(self) -> None:
         """Invalidate decisions on cached products, rates and watches on every customer."""

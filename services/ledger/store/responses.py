@@ -30,6 +30,7 @@ from services.ledger.domain.gate.decision import (
 from services.ledger.domain.responses import Response
 from services.ledger.domain.retention import places_at
 from services.ledger.store.audit import Audit
+from services.ledger.store.citus import fetch_by_customer
 from services.ledger.store.connection import Connection
 from services.ledger.store.formats import RESPONSES
 
@@ -72,7 +73,8 @@ class StoredResponses:
     ) -> dict[tuple[CustomerId, str], StoredResponse]:
         """Return the stored responses there are to requests, by customer and request_id."""
         pairs = sorted(asked)
-        rows = await self._connection.fetch(
+        rows = await fetch_by_customer(
+            self._connection,
             "SELECT r.customer_id, r.request_id, r.body_hash, r.answer"
             " FROM unnest($1::text[], $2::text[]) AS q (customer_id, request_id)"
             " JOIN ledger.requests r USING (customer_id, request_id)",
@@ -93,15 +95,13 @@ class StoredResponses:
 
         A twin's unique violation ends the transaction.
         """
-        await self._connection.execute(
+        await self._connection.executemany(
             "INSERT INTO ledger.requests (customer_id, request_id, slot, body_hash, answer, create_time)"
-            " SELECT $1, $2, slot, $4, $5, $6 FROM unnest($3::smallint[]) AS s (slot)",
-            customer_id,
-            command.request_id,
-            list(places_at(at).written),
-            command.fingerprint,
-            response,
-            at,
+            " VALUES ($1, $2, $3, $4, $5, $6)",
+            [
+                (customer_id, command.request_id, slot, command.fingerprint, response, at)
+                for slot in places_at(at).written
+            ],
         )
         made = RESPONSES.of(type(response)).encode(response)
         await self._audit.record({"customer_id": customer_id, "response": made})

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.gate.hold import HoldId
+from services.ledger.store.citus import execute_by_customer
 from services.ledger.store.connection import Connection
 
 # While a statement waits for a table lock, all later statements on the table wait behind it.
@@ -82,8 +83,12 @@ class Retention:
     ) -> int:
         """Drop ended holds of these customers, each customer's oldest first; returns how many."""
         return _count(
-            await self._connection.execute(
-                _OLD_HOLDS.format(rows_max=int(rows_max)), list(customer_ids), made_before, expired_before
+            *await execute_by_customer(
+                self._connection,
+                _OLD_HOLDS.format(rows_max=int(rows_max)),
+                list(customer_ids),
+                made_before,
+                expired_before,
             )
         )
 
@@ -92,8 +97,11 @@ class Retention:
     ) -> int:
         """Drop the lines of these customers' reports of days before `before`, of a number of days; returns how many."""
         return _count(
-            await self._connection.execute(
-                _OLD_SHADOW_DENIALS.format(rows_max=int(days_max)), list(customer_ids), before
+            *await execute_by_customer(
+                self._connection,
+                _OLD_SHADOW_DENIALS.format(rows_max=int(days_max)),
+                list(customer_ids),
+                before,
             )
         )
 
@@ -120,6 +128,6 @@ class Retention:
         return True
 
 
-def _count(status: str) -> int:
-    """Return how many rows a statement changed, from its status, such as "DELETE 7"."""
-    return int(status.rpartition(" ")[2])
+def _count(*statuses: str) -> int:
+    """Return how many rows statements changed, from their statuses, such as "DELETE 7"."""
+    return sum(int(status.rpartition(" ")[2]) for status in statuses)

@@ -2,14 +2,16 @@
 """Which pools a new watch on every customer may be in alarm in, and how far they have been gone through."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.crossings.sweep import Sweep, SweptPage
 from services.ledger.domain.crossings.watch import WatchKind
 from services.ledger.domain.gate.spend_cap import GroupValue
 from services.ledger.domain.gate.windows import CapWindow
+from services.ledger.store.citus import of_one_customer
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.rows import (
     ACTIVE_WATCHES,
@@ -136,30 +138,46 @@ class WatchSweeps:
         about = (*of_page, watch.alert_id, watch.version)
         match watch.kind:
             case WatchKind() if watch.is_counted_for_it:
-                rows = await self._connection.fetch(_COUNTED, *about)
+                rows = await self._observed(_COUNTED, *about)
             case (
                 WatchKind.SPEND | WatchKind.SPEND_IN_DAY | WatchKind.SPEND_IN_WEEK | WatchKind.SPEND_IN_MONTH
             ):
                 high = _HIGH.format(window="day" if watch.window is CapWindow.DAY else "period")
                 of_watch = (watch.threshold.micros, watch.group_key, watch.group_value)
-                rows = await self._connection.fetch(high, *about, *of_watch)
+                rows = await self._observed(high, *about, *of_watch)
             case WatchKind.LOW_SEAT_BALANCE:
                 of_watch = (watch.threshold.micros, watch.group_key, watch.group_value)
-                rows = await self._connection.fetch(_LOW_SEAT, *about, *of_watch, at)
+                rows = await self._observed(_LOW_SEAT, *about, *of_watch, at)
             case WatchKind.LOW_PERCENTAGE:
-                rows = await self._connection.fetch(_LOW_PERCENTAGE, *about, watch.threshold.micros, at)
+                rows = await self._observed(_LOW_PERCENTAGE, *about, watch.threshold.micros, at)
             case WatchKind.SHORTFALL | WatchKind.OVERAGE:
-                rows = await self._connection.fetch(_UNCOVERED, *about, watch.threshold.micros)
+                rows = await self._observed(_UNCOVERED, *about, watch.threshold.micros)
             case WatchKind.GRANT_EXPIRING:
-                rows = await self._connection.fetch(_EXPIRING, *about, watch.threshold.micros, at)
+                rows = await self._observed(_EXPIRING, *about, watch.threshold.micros, at)
             case WatchKind.LOW_BALANCE | WatchKind.TOP_UP_LEVEL:
-                rows = await self._connection.fetch(_LOW, *about, watch.threshold.micros, at)
+                rows = await self._observed(_LOW, *about, watch.threshold.micros, at)
         found: dict[CustomerId, set[GroupValue]] = defaultdict(set)
         for row in rows:
             values = found[row["customer_id"]]
             if row["group_value"] is not None:
                 values.add((watch.group_key, row["group_value"]))
         return SweptPage({one: frozenset(values) for one, values in found.items()}, last)
+
+    async def _observed(self, statement: str, *arguments: object) -> Sequence[Any]:
+        """Return the rows of a page of customers; on Citus of each of them in turn."""
+        if not self._connection.is_citus:
+            rows: Sequence[Any] = await self._connection.fetch(statement, *arguments)
+            return rows
+        credit_type_id, _, customers_max, _, *more = arguments
+        page = await self._connection.fetch(_CUSTOMERS, *arguments[:4])
+        of_one = of_one_customer(self._connection, statement, "$4")
+        return [
+            row
+            for customer in page
+            for row in await self._connection.fetch(
+                of_one, credit_type_id, "", customers_max, customer["customer_id"], *more
+            )
+        ]
 
     async def save(self, sweep: Sweep, last: CustomerId | None) -> None:
         """Record how far a sweep has come. last None: it is done."""

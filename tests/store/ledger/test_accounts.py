@@ -142,6 +142,7 @@ async def test_an_account_that_is_as_it_was_writes_nothing(books: Books, sql: Sq
     assert await sql.everything() == before
 
 
+@pytest.mark.plain_postgres("sees waits in pg_stat_activity: on Citus they are on a worker")
 async def test_a_pool_is_read_by_one_at_a_time_and_others_meanwhile(books: Books, sql: Sql) -> None:
     await books.sign(GLOBEX)
     is_read, may_go = asyncio.Event(), asyncio.Event()
@@ -201,6 +202,7 @@ async def test_a_guess_on_prices_that_have_passed_writes_nothing(books: Books, s
     assert await sql.everything() == rows
 
 
+@pytest.mark.plain_postgres("on Citus, customers are written one after another")
 async def test_a_guess_with_an_answered_request_writes_nothing_of_any_pool(books: Books, sql: Sql) -> None:
     await books.sign(GLOBEX)
     changes = []

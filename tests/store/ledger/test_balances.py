@@ -159,6 +159,7 @@ async def test_who_has_no_pools_has_an_empty_balance_and_who_is_not_known_has_no
             await books.reports.balance(unknown, None)
 
 
+@pytest.mark.plain_postgres("locks rows of all customers")
 async def test_a_balance_does_not_wait_for_who_has_locked_the_pool(books: Books, sql: Sql) -> None:
     before = await books.reports.balance(ACME, None)
 
@@ -172,6 +173,7 @@ async def test_a_balance_does_not_wait_for_who_has_locked_the_pool(books: Books,
     assert after.pools[0].available == before.pools[0].available - Credits(1)
 
 
+@pytest.mark.plain_postgres("locks rows of all customers")
 async def test_a_balance_in_which_something_is_due_waits_and_is_settled(books: Books, sql: Sql) -> None:
     books.clock.advance_to(JULY)
 

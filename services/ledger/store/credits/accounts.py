@@ -35,6 +35,7 @@ from services.ledger.domain.gate.hold import HoldId, HoldPlace
 from services.ledger.domain.gate.spend_cap import GroupValue
 from services.ledger.domain.rating.metric import UniqueValue
 from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
+from services.ledger.store.citus import fetch_by_customer
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.grants import credit_type_of_grant
 from services.ledger.store.credits.reading import PoolLocks, read_accounts
@@ -90,7 +91,8 @@ class Accounts:
     ) -> dict[tuple[CustomerId, HoldId], HoldPlace]:
         """Return the pool and products of each hold; unknown holds are left out."""
         pairs = sorted(asked)
-        rows = await self._connection.fetch(
+        rows = await fetch_by_customer(
+            self._connection,
             "SELECT h.customer_id, h.hold_id, h.credit_type_id, h.product_id, h.lines"
             " FROM unnest($1::text[], $2::text[]) AS q (customer_id, hold_id)"
             " JOIN ledger.holds h USING (customer_id, hold_id)",

@@ -14,6 +14,7 @@ from services.ledger.domain.crossings import alarm
 from services.ledger.domain.crossings.watch import OF_BALANCE
 from services.ledger.domain.errors import GrantNotFound
 from services.ledger.domain.usage.funding import PAYS_AFTER_EXPIRY
+from services.ledger.store.citus import fetch_by_customer
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.pools import POOLS
 from services.ledger.store.credits.rows import GRANT_COLUMNS, IS_OPEN_GRANT, Row, grant_from_row, prefixed
@@ -52,7 +53,8 @@ async def read_grants(
     found: dict[PoolKey, dict[GrantId, Grant]] = defaultdict(dict)
     rows: list[Row] = []
     if whole := [key for key in keys if key not in partial]:
-        rows += await connection.fetch(
+        rows += await fetch_by_customer(
+            connection,
             f"SELECT {_GRANT} FROM {POOLS}"
             " JOIN ledger.grants g USING (customer_id, credit_type_id)"
             f" WHERE g.slot_id IS NULL AND ({IS_OPEN_GRANT})",
@@ -60,14 +62,16 @@ async def read_grants(
             [credit_type_id for _, credit_type_id in whole],
         )
     if named := [(key[0], grant_id) for key in keys for grant_id in selections[key].only_grants or ()]:
-        rows += await connection.fetch(
+        rows += await fetch_by_customer(
+            connection,
             f"SELECT {_GRANT} FROM unnest($1::text[], $2::text[]) AS q (customer_id, grant_id)"
             " JOIN ledger.grants g USING (customer_id, grant_id)",
             [customer_id for customer_id, _ in named],
             [grant_id for _, grant_id in named],
         )
     if late := [key for key in keys if selections[key].pays_late]:
-        rows += await connection.fetch(
+        rows += await fetch_by_customer(
+            connection,
             f"SELECT {_GRANT} FROM {POOLS}"
             " JOIN ledger.grants g USING (customer_id, credit_type_id)"
             " WHERE g.is_closed AND g.expired_micros > 0 AND g.expire_time > $3 AND g.slot_id IS NULL",

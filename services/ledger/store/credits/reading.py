@@ -29,6 +29,7 @@ from services.ledger.domain.gate.spend_cap import (
 from services.ledger.domain.gate.subjects import is_group
 from services.ledger.domain.gate.windows import ZONE_DEFAULT, CapWindow, window_at
 from services.ledger.domain.usage.meter import MeteredPrice
+from services.ledger.store.citus import fetch_by_customer
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.free_credits import free_credits
 from services.ledger.store.credits.grants import read_grants, read_slot_grants, with_unread
@@ -228,7 +229,8 @@ async def _with_slots(
 
 
 async def _pools(connection: Connection, keys: Sequence[PoolKey], *, locks: PoolLocks) -> dict[PoolKey, Any]:
-    rows = await connection.fetch(
+    rows = await fetch_by_customer(
+        connection,
         "SELECT p.customer_id, p.credit_type_id, p.version, p.sequence, p.shortfall_micros,"
         f" p.next_due_time, p.settled_time, p.has_seats, {USAGE_ANCHOR} AS usage_anchor, u.time_zone"
         f" FROM {POOLS} JOIN ledger.pools p USING (customer_id, credit_type_id)"
@@ -353,7 +355,8 @@ async def _spends(
     found: dict[PoolKey, dict[GroupValue, Spend]] = defaultdict(dict)
     for key, value in values:
         found[key][value] = Spend()
-    rows = await connection.fetch(
+    rows = await fetch_by_customer(
+        connection,
         f"SELECT {columns} FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])"
         " AS q (customer_id, credit_type_id, group_key, group_value)"
         " JOIN ledger.spends s USING (customer_id, credit_type_id, group_key, group_value)",
@@ -363,7 +366,8 @@ async def _spends(
         [group_value for _, (_, group_value) in values],
     )
     if whole_keys:
-        rows += await connection.fetch(
+        rows += await fetch_by_customer(
+            connection,
             f"SELECT {columns} FROM unnest($1::text[], $2::text[], $3::text[])"
             " AS q (customer_id, credit_type_id, group_key)"
             " JOIN ledger.spends s USING (customer_id, credit_type_id, group_key)",

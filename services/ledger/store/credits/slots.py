@@ -23,6 +23,7 @@ from services.ledger.domain.credits.seats import (
     subscription_of,
 )
 from services.ledger.domain.credits.unit_of_work import DueSlot, PoolKey
+from services.ledger.store.citus import fetch_by_customer
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.pools import POOLS
 from services.ledger.store.credits.rows import Row, schedule_from_row
@@ -55,7 +56,8 @@ class SeatsRead:
 
 async def read_rules(connection: Connection, keys: Sequence[PoolKey]) -> dict[PoolKey, tuple[SeatRule, ...]]:
     """Return which usage is paid by seats, in each of these pools."""
-    rows = await connection.fetch(
+    rows = await fetch_by_customer(
+        connection,
         f"SELECT s.customer_id, {SCHEDULE_COLUMNS}, u.seat_group_key, u.shared_pool_access, u.shared_pool_seat_ids"
         f" FROM {POOLS}"
         " JOIN ledger.grant_schedules s USING (customer_id, credit_type_id)"

@@ -12,6 +12,7 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Owed
 from services.ledger.domain.errors import CustomerNotFound
 from services.ledger.domain.gate.overage import OVERAGE_KEY
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend, WindowSpend
+from services.ledger.store.citus import of_one_customer
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.rows import GRANT_COLUMNS, IS_OPEN_GRANT, Row, grant_from_row
 from services.ledger.store.gate.standings import CUSTOMER_ID, USAGE_ANCHOR
@@ -47,6 +48,9 @@ _ACCOUNTS = f"""
 """
 
 
+_NAMED = f"SELECT {CUSTOMER_ID.format(name='$1')}"
+
+
 async def read_snapshot(
     connection: Connection, customer: str, credit_type_id: CreditTypeId | None
 ) -> list[Account]:
@@ -54,7 +58,9 @@ async def read_snapshot(
 
     customer: id or alias. Raises CustomerNotFound, also for one that the present caller may not see.
     """
-    rows = await connection.fetch(_ACCOUNTS, customer, credit_type_id)
+    if connection.is_citus:
+        customer = await connection.fetchval(_NAMED, customer) or customer
+    rows = await connection.fetch(of_one_customer(connection, _ACCOUNTS), customer, credit_type_id)
     if not rows or not current_caller().may_see(rows[0]["customer_id"]):
         raise CustomerNotFound(customer=customer)
     pools = groupby(rows, key=itemgetter("credit_type_id"))

@@ -9,6 +9,7 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant
 from services.ledger.domain.credits.unit_of_work import PoolKey
 from services.ledger.domain.crossings.watch import OF_SPEND, Watch, WatchKind, WatchState
 from services.ledger.domain.gate.spend_cap import GroupValue
+from services.ledger.store.citus import fetch_by_customer
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.pools import POOLS, fetch_by_pool
 from services.ledger.store.credits.rows import ACTIVE_WATCHES, WATCH_COLUMNS, prefixed, watch_from_row
@@ -63,7 +64,8 @@ async def pools_with_grants(connection: Connection, keys: Sequence[PoolKey], at:
     """Return those of the pools in which a grant has begun."""
     if not keys:
         return set()
-    rows = await connection.fetch(
+    rows = await fetch_by_customer(
+        connection,
         f"SELECT q.customer_id, q.credit_type_id FROM {POOLS} WHERE EXISTS (SELECT FROM ledger.grants g"
         " WHERE g.customer_id = q.customer_id AND g.credit_type_id = q.credit_type_id AND g.effective_time <= $3)",
         [customer_id for customer_id, _ in keys],

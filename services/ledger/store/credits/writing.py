@@ -7,7 +7,6 @@ together with the pool. So a decision on an account, or on prices, that have cha
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 from zlib import crc32
@@ -37,6 +36,7 @@ from services.ledger.domain.usage.meter import Meter, MeterKey
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.rows import GRANT_COLUMNS, grant_to_row, void_to_row, windows_to_column
 from services.ledger.store.credits.signing import Signatures
+from services.ledger.store.credits.writing_on_citus import Answered, PartSql, Rows, Slots, write_by_customer
 from services.ledger.store.formats import NOTICES
 from services.ledger.store.gate.hold_lines import lines_to_column
 from services.ledger.store.gate.shadow import shadow_rows
@@ -64,6 +64,8 @@ async def write_changes(
     that is written to, or one of the events is stored. Slots: domain/retention.py.
     """
     written = _rows(changes, answers, events)
+    if connection.is_citus:
+        return await _write_on_citus(connection, written, answers, epoch)
     statement = _statement(tuple(part for part, _ in written), looks_back=epoch is not None)
     arguments: list[object] = [epoch, *(rows for _, rows in written)]
     if answers:
@@ -71,6 +73,22 @@ async def write_changes(
         arguments += [places.written, places.earlier][: 2 if epoch is not None else 1]
     guarded = await connection.fetch(statement, *arguments)
     return {(row["customer_id"], row["credit_type_id"]) for row in guarded}
+
+
+async def _write_on_citus(
+    connection: Connection,
+    written: Sequence[tuple[PartSql, Rows]],
+    answers: Sequence[NewResponse],
+    epoch: int | None,
+) -> set[PoolKey]:
+    places = places_at(answers[0].create_time) if answers else None
+    return await write_by_customer(
+        connection,
+        written,
+        epoch=epoch,
+        answered=Answered(_ANSWERS.row, _ANSWERED, _UNLESS_ANSWERED),
+        slots=places and Slots(places.written, places.earlier if epoch is not None else None),
+    )
 
 
 async def write_extras(connection: Connection, changes: Sequence[Change], *, wall: Clock, ids: Ids) -> None:
@@ -90,16 +108,7 @@ async def write_extras(connection: Connection, changes: Sequence[Change], *, wal
         await _save_progress(connection, change)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """The part of the statement that writes one table. row: the composite type of its rows; sql: contains {rows}."""
-
-    name: str
-    row: str
-    sql: str
-
-
-_POOLS = _Part(
+_POOLS = PartSql(
     "guard",
     "pool_change",
     """
@@ -111,7 +120,7 @@ _POOLS = _Part(
     RETURNING p.customer_id, p.credit_type_id
     """,
 )
-_CHANGED_GRANTS = _Part(
+_CHANGED_GRANTS = PartSql(
     "changed_grants",
     "grant_change",
     """
@@ -122,7 +131,7 @@ _CHANGED_GRANTS = _Part(
     WHERE g.customer_id = d.customer_id AND g.grant_id = d.grant_id
     """,
 )
-_NEW_HOLDS = _Part(
+_NEW_HOLDS = PartSql(
     "new_holds",
     "new_hold_32",
     """
@@ -138,7 +147,7 @@ _NEW_HOLDS = _Part(
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     """,
 )
-_CHANGED_HOLDS = _Part(
+_CHANGED_HOLDS = PartSql(
     "changed_holds",
     "hold_change_32",
     """
@@ -149,7 +158,7 @@ _CHANGED_HOLDS = _Part(
     WHERE h.customer_id = d.customer_id AND h.hold_id = d.hold_id
     """,
 )
-_SPENDS = _Part(
+_SPENDS = PartSql(
     "changed_spends",
     "spend_change_42",
     """
@@ -163,7 +172,7 @@ _SPENDS = _Part(
         day_ahead_micros = excluded.day_ahead_micros, windows = excluded.windows
     """,
 )
-_METERS = _Part(
+_METERS = PartSql(
     "changed_meters",
     "meter_change_12",
     """
@@ -175,7 +184,7 @@ _METERS = _Part(
         largest_micros = excluded.largest_micros
     """,
 )
-_ENTRIES = _Part(
+_ENTRIES = PartSql(
     "new_entries",
     "new_entry_28",
     """
@@ -191,7 +200,7 @@ _ENTRIES = _Part(
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     """,
 )
-_VALUES = _Part(
+_VALUES = PartSql(
     "changed_values",
     "value_change",
     """
@@ -201,7 +210,7 @@ _VALUES = _Part(
         events = excluded.events
     """,
 )
-_SHADOW = _Part(
+_SHADOW = PartSql(
     "shadow_denials",
     "new_shadow_denial",
     f"""
@@ -214,7 +223,7 @@ _SHADOW = _Part(
         first_time = least(s.first_time, excluded.first_time), last_time = greatest(s.last_time, excluded.last_time)
     """,
 )
-_EVENTS = _Part(
+_EVENTS = PartSql(
     "new_events",
     "new_event_28",
     """
@@ -225,7 +234,7 @@ _EVENTS = _Part(
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     """,
 )
-_ANSWERS = _Part(
+_ANSWERS = PartSql(
     "new_answers",
     "new_answer",
     """
@@ -242,11 +251,9 @@ _ANSWERED = """answered AS MATERIALIZED (
 )"""
 _UNLESS_ANSWERED = "AND NOT EXISTS (SELECT FROM answered a WHERE a.customer_id = p.customer_id)"
 
-Rows = list[tuple[object, ...]]
-
 
 @cache
-def _statement(parts: tuple[_Part, ...], *, looks_back: bool) -> str:
+def _statement(parts: tuple[PartSql, ...], *, looks_back: bool) -> str:
     """Return the statement that writes these parts. Parts without rows are left out, because each costs time.
 
     Arguments: the epoch, the rows of each part, the slots of the responses and, if looks_back, the earlier slot.
@@ -261,13 +268,13 @@ def _statement(parts: tuple[_Part, ...], *, looks_back: bool) -> str:
     return f"WITH {', '.join(written)} SELECT customer_id, credit_type_id FROM guard"
 
 
-def _unnested(part: _Part, parts: tuple[_Part, ...]) -> str:
+def _unnested(part: PartSql, parts: tuple[PartSql, ...]) -> str:
     return f"unnest(${parts.index(part) + 2}::ledger.{part.row}[]) AS d"  # $1 is the epoch
 
 
 def _rows(
     changes: Sequence[Change], answers: Sequence[NewResponse], events: Sequence[NewEvent]
-) -> list[tuple[_Part, Rows]]:
+) -> list[tuple[PartSql, Rows]]:
     """Return the rows of each part that has any. The pools come first."""
     pools: Rows = []
     grants: Rows = []

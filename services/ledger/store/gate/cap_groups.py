@@ -10,6 +10,7 @@ from services.ledger.domain.gate.cap_group import CapGroup
 from services.ledger.domain.gate.recounting import GroupMembers
 from services.ledger.domain.gate.spend_cap import GroupValue
 from services.ledger.domain.gate.subjects import group_of, of_group
+from services.ledger.store.citus import fetch_by_customer
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.rows import Row
 
@@ -125,7 +126,8 @@ async def read_groups(
     asked = [(key, value) for key, values in wanted.items() for value in values]
     if not asked:
         return found
-    rows = await connection.fetch(
+    rows = await fetch_by_customer(
+        connection,
         "SELECT q.customer_id, q.credit_type_id, q.group_key, q.group_value, v.cap_group_id"
         " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])"
         " AS q (customer_id, credit_type_id, group_key, group_value)"

@@ -137,7 +137,7 @@ class Caps:
         found: bool = await self._connection.fetchval(
             "WITH gone AS (DELETE FROM ledger.spend_caps WHERE customer_id = $1 AND spend_cap_id = $2 RETURNING true),"
             " also AS (DELETE FROM ledger.caps WHERE customer_id = $1 AND spend_cap_id = $2 RETURNING true),"
-            " either AS (SELECT FROM gone UNION ALL SELECT FROM also),"
+            " either AS (SELECT true FROM gone UNION ALL SELECT true FROM also),"
             " kept AS (INSERT INTO ledger.lifted_spend_caps (customer_id, spend_cap_id, lift_time)"
             " SELECT $1, $2, $3 FROM either)"
             " SELECT EXISTS (SELECT FROM either)",

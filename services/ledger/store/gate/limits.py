@@ -10,6 +10,7 @@ from services.ledger.domain.credits.grant import ProductId
 from services.ledger.domain.credits.unit_of_work import PoolKey
 from services.ledger.domain.gate.in_flight import ConcurrencyCap
 from services.ledger.domain.gate.spend_cap import GroupValue, SpendCap
+from services.ledger.store.citus import fetch_by_customer
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.pools import POOLS
 from services.ledger.store.credits.rows import cap_from_row, concurrency_cap_from_row
@@ -57,7 +58,8 @@ class Limits:
 async def read_limits(connection: Connection, keys: Sequence[PoolKey]) -> Mapping[PoolKey, Limits]:
     """Return what limits the calls of pools; of one without limits, an empty one."""
     found: dict[PoolKey, Limits] = defaultdict(Limits)
-    rows = await connection.fetch(
+    rows = await fetch_by_customer(
+        connection,
         _LIMITS,
         [customer_id for customer_id, _ in keys],
         [credit_type_id for _, credit_type_id in keys],

@@ -18,6 +18,7 @@ from services.ledger.domain.gate.standing import (
 )
 from services.ledger.domain.rating.product import UsageProduct
 from services.ledger.domain.rating.rate import Rate, price_list
+from services.ledger.store.citus import fetch_by_customer
 from services.ledger.store.connection import Connection
 from services.ledger.store.rates import (
     RATE_COLUMNS,
@@ -156,7 +157,7 @@ class Standings:
         self, customer_ids: Collection[CustomerId], copies: CatalogCopies
     ) -> tuple[dict[CustomerId, _Contracts], CatalogCopies]:
         contracts: dict[CustomerId, _Contracts] = defaultdict(_Contracts)
-        for row in await self._connection.fetch(_CONTRACTS, sorted(customer_ids)):
+        for row in await fetch_by_customer(self._connection, _CONTRACTS, sorted(customer_ids)):
             copies = copies.at(row["epoch"])
             if row["contract_id"] is not None:
                 of_customer = contracts[row["customer_id"]]

@@ -16,6 +16,7 @@ from services.ledger.domain.usage.contract_usage import (
     Payer,
     UsageDetail,
 )
+from services.ledger.store.citus import of_one_customer
 from services.ledger.store.connection import Connection, at_most_int64
 from services.ledger.store.credits.rows import Row
 from services.ledger.store.usage.rollups import BILLED
@@ -118,16 +119,14 @@ class ContractUsages:
         ]
         if detail is UsageDetail.GROUP_AND_GRANT:
             arguments.append(question.group_key)
-        rows = await self._connection.fetch(
-            _ROWS.format(
-                group_value=group_value,
-                grant_product=grant_product,
-                source=source,
-                start=start,
-                rows_max=question.rows_max + 1,
-            ),
-            *arguments,
+        statement = _ROWS.format(
+            group_value=group_value,
+            grant_product=grant_product,
+            source=source,
+            start=start,
+            rows_max=question.rows_max + 1,
         )
+        rows = await self._connection.fetch(of_one_customer(self._connection, statement), *arguments)
         return list(map(_from_row, rows))
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.credits.unit_of_work import NewEvent
 from services.ledger.domain.usage.event import EventResult, EventStatus, RecordEvent, StoredEvent
+from services.ledger.store.citus import fetch_by_customer
 from services.ledger.store.connection import Connection
 from services.ledger.store.formats import EVENT_RESULT
 
@@ -27,7 +28,8 @@ class UsageEvents:
         if not asked:
             return {}
         pairs = sorted(asked)
-        rows = await self._connection.fetch(
+        rows = await fetch_by_customer(
+            self._connection,
             "SELECT e.customer_id, e.transaction_id, e.body_hash, e.result"
             " FROM unnest($1::text[], $2::text[]) AS q (customer_id, transaction_id)"
             " JOIN ledger.usage_events e USING (customer_id, transaction_id)",

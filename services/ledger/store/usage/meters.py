@@ -10,6 +10,7 @@ from services.ledger.domain.credits.unit_of_work import AccountSelection, PoolKe
 from services.ledger.domain.rating.metric import UniqueValue
 from services.ledger.domain.rating.price import Pricing
 from services.ledger.domain.usage.meter import Meter, MeteredPrice, MeterKey
+from services.ledger.store.citus import fetch_by_customer
 from services.ledger.store.connection import Connection
 from services.ledger.store.rates import PRICE_COLUMNS, conversion_from_row, price_from_row
 
@@ -45,7 +46,8 @@ async def read_meters(
     }
     if not wanted:
         return {}
-    rows = await connection.fetch(
+    rows = await fetch_by_customer(
+        connection,
         _METERS,
         [customer_id for (customer_id, _), _ in wanted],
         [credit_type_id for (_, credit_type_id), _ in wanted],
@@ -80,7 +82,8 @@ async def read_values(
     wanted = [(pool, *value) for pool, selection in selections.items() for value in selection.values]
     if not wanted:
         return {}
-    rows = await connection.fetch(
+    rows = await fetch_by_customer(
+        connection,
         _VALUES,
         [customer_id for (customer_id, _), _, _ in wanted],
         [credit_type_id for (_, credit_type_id), _, _ in wanted],

@@ -79,7 +79,7 @@ class RerateMeters:
     async def is_used(self, root_rate_id: str) -> bool:
         """Whether any usage was charged at a rate or its corrections. It looks through all meters."""
         found: bool = await self._connection.fetchval(
-            "SELECT EXISTS (SELECT FROM ledger.meters WHERE root_rate_id = $1)", root_rate_id
+            "SELECT EXISTS (SELECT 1 FROM ledger.meters WHERE root_rate_id = $1)", root_rate_id
         )
         return found
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from services.ledger.domain.credits.unit_of_work import PoolKey
+from services.ledger.store.citus import execute_by_customer, fetch_by_customer
 from services.ledger.store.connection import Connection, at_most_int64
 from services.ledger.store.gate.standings import USAGE_ANCHOR
 
@@ -127,10 +128,14 @@ class Rollups:
         names = [key[0] for key in pools], [key[1] for key in pools]
         # What a crash loses is added up again, so nobody needs to wait for the disk.
         await self._connection.execute("SET LOCAL synchronous_commit = off")
-        await self._connection.execute(_MAKE_POSITIONS, *names)
-        before = {_key(row): row["sequence"] for row in await self._connection.fetch(_POSITIONS, *names)}
-        moved = await self._connection.fetch(_MOVE, *names, entries_max)
-        await self._connection.execute(
+        await execute_by_customer(self._connection, _MAKE_POSITIONS, *names)
+        before = {
+            _key(row): row["sequence"]
+            for row in await fetch_by_customer(self._connection, _POSITIONS, *names)
+        }
+        moved = await fetch_by_customer(self._connection, _MOVE, *names, entries_max)
+        await execute_by_customer(
+            self._connection,
             _ADD,
             [row["customer_id"] for row in moved],
             [row["credit_type_id"] for row in moved],
