@@ -142,6 +142,11 @@ lock: install ## resolve both pyproject.toml again into deploy/requirements.lock
 image-check: install ## carry out the steps of the image's Dockerfile in a plain folder, and serve from there (2 min; needs no container engine)
 	@PURSER_IMAGE_CHECK=1 $(RUN) -m pytest tests/e2e/test_image.py
 
+citus: install ## run the Ledger's tests on the Citus cluster whose coordinator PURSER_CITUS_URL names (TESTS="tests/store/ledger …")
+	@test -n "$$PURSER_CITUS_URL" || { echo "purser: set PURSER_CITUS_URL to a coordinator, such as postgresql://postgres@127.0.0.1:9700/purser; deploy/citus/README.md says how one gets Citus for a trial"; exit 1; }
+	@$(RUN) -m pytest $(or $(TESTS),tests/store/ledger tests/e2e/test_story.py tests/simulation/test_races_two_replicas.py)
+	@PURSER_SIMULATE_STEPS=$(or $(CITUS_STEPS),2000) $(RUN) -m pytest tests/simulation/test_model.py --timeout=0
+
 sbom: install ## write the bill of materials of the image's packages (CycloneDX) into SBOM (default: build/sbom.json)
 	@mkdir -p $(dir $(SBOM))
 	@$(RUN) -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible --of JSON --output-file $(SBOM) \
@@ -162,4 +167,4 @@ $(STAMP):
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable ./libs --editable . && \
 	touch $@
 
-.PHONY: help demo up install test browser image-check sbom simulate fuzz crash crash-import chaos go-caller lint types protos-check bench bench-layers bench-picture picture protos stubs format lock clean
+.PHONY: help demo up install test browser image-check citus sbom simulate fuzz crash crash-import chaos go-caller lint types protos-check bench bench-layers bench-picture picture protos stubs format lock clean

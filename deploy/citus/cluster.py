@@ -18,7 +18,9 @@ HOW_TO_GET_CITUS = (
     "set PURSER_CITUS_URL to a coordinator, such as postgresql://postgres@127.0.0.1:9700/purser;"
     " deploy/citus/README.md says how one gets Citus for a trial"
 )
-_NODES = "SELECT nodename, nodeport FROM pg_dist_node WHERE noderole = 'primary' AND isactive ORDER BY groupid"
+_NODES = (
+    "SELECT nodename, nodeport FROM pg_dist_node WHERE noderole = 'primary' AND isactive ORDER BY groupid"
+)
 
 
 async def nodes_of(coordinator_url: str) -> list[URL]:
@@ -45,7 +47,7 @@ async def make_database(coordinator_url: str, name: str) -> None:
     """Create a database with Citus on every node of a cluster, and make it known to the coordinator."""
     nodes = await nodes_of(coordinator_url)
     for node in nodes:
-        await _execute(node, [f'CREATE DATABASE "{name}" ENCODING \'UTF8\' TEMPLATE template0'])
+        await _execute(node, [f"CREATE DATABASE \"{name}\" ENCODING 'UTF8' TEMPLATE template0"])
         await _execute(node.set(database=name), ["CREATE EXTENSION citus"])
     coordinator, *workers = nodes
     await _execute(

@@ -21,7 +21,9 @@ _TABLES = """
 
 def _named(array: str) -> list[str]:
     """Return the names in an array of distribute.sql."""
-    found = re.search(rf"{array} CONSTANT text\[\] := ARRAY\[(.*?)\]", DISTRIBUTE.read_text("utf-8"), re.DOTALL)
+    found = re.search(
+        rf"{array} CONSTANT text\[\] := ARRAY\[(.*?)\]", DISTRIBUTE.read_text("utf-8"), re.DOTALL
+    )
     assert found is not None
     return re.findall(r"'(\w+)'", found[1])
 

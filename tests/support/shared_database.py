@@ -64,7 +64,9 @@ class SharedDatabase:
 
     async def _prepare(self) -> str:
         connection = await self._connected()
-        tables = TopologicalSorter({row["name"]: row["children"] for row in await connection.fetch(_TABLES, SERVICES)})
+        tables = TopologicalSorter(
+            {row["name"]: row["children"] for row in await connection.fetch(_TABLES, SERVICES)}
+        )
         await connection.execute("CREATE SCHEMA as_migrated")
         statements = []
         for table in tables.static_order():

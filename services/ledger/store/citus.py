@@ -43,7 +43,9 @@ _SETTINGS: Final = """
 """
 _READ: Final = re.compile(r"(?<!DELETE )\b(FROM|JOIN) ledger\.(\w+)(?: (?:AS )?([a-z]\w*))?")
 _CHANGED: Final = re.compile(r"\b(?:UPDATE|DELETE FROM) ledger\.\w+ (?:AS )?([a-z]\w*)")
-_BY_CUSTOMER: Final = re.compile(r"unnest\([^()]*\)\s+AS \w+ \(customer_id\b|customer_id = ANY \(\$1\)|unnest\([^()]*\) AS q\b")
+_BY_CUSTOMER: Final = re.compile(
+    r"unnest\([^()]*\)\s+AS \w+ \(customer_id\b|customer_id = ANY \(\$1\)|unnest\([^()]*\) AS q\b"
+)
 
 
 class LedgerConnection(asyncpg.Connection):  # type: ignore[misc]
@@ -63,14 +65,14 @@ async def detect_citus(connection: Any) -> None:
         await connection.execute(_SETTINGS)
 
 
-async def fetch_by_customer(connection: Any, statement: str, *arguments: Any) -> Sequence[Any]:
+async def fetch_by_customer(connection: Any, statement: str, *arguments: Any) -> list[Any]:
     """Return the rows of a statement about many customers; on Citus those of each in turn, in the order of their ids.
 
     statement: names the customers in its first parameter, with `unnest(…) AS x (customer_id, …)` or `= ANY ($1)`. Other
     parameters of that unnest are columns beside it.
     """
     if not connection.is_citus:
-        rows: Sequence[Any] = await connection.fetch(statement, *arguments)
+        rows: list[Any] = await connection.fetch(statement, *arguments)
         return rows
     return [
         row

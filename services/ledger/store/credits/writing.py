@@ -87,7 +87,7 @@ async def _write_on_citus(
         written,
         epoch=epoch,
         answered=Answered(_ANSWERS.row, _ANSWERED, _UNLESS_ANSWERED),
-        slots=places and Slots(places.written, places.earlier if epoch is not None else None),
+        slots=None if places is None else Slots(places.written, None if epoch is None else places.earlier),
     )
 
 

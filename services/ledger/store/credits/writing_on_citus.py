@@ -2,8 +2,8 @@
 """The guarded write on Citus: customer by customer, each in a transaction on the worker that has its rows.
 
 Citus sends a statement to a worker as a whole if it changes rows or inserts into one table, but not if it does both.
-So the parts that change rows are one statement with the guard. Each part that inserts is a statement of its own, which
-joins the pool that the guard has locked.
+So the parts that change rows are one statement with the guard. Each part that inserts is another statement, which joins
+the pool that the guard has locked.
 """
 
 import re
