@@ -76,8 +76,8 @@ async def fetch_by_customer(connection: Any, statement: str, *arguments: Any) ->
         return rows
     return [
         row
-        for customer_id, of_one in _by_customer(statement, arguments)
-        for row in await connection.fetch(narrowed(statement, f"${len(arguments) + 1}"), *of_one, customer_id)
+        for text, of_one in _by_customer(statement, arguments)
+        for row in await connection.fetch(text, *of_one)
     ]
 
 
@@ -85,10 +85,7 @@ async def execute_by_customer(connection: Any, statement: str, *arguments: Any) 
     """Run a statement about many customers; returns its status, on Citus one for each. See fetch_by_customer."""
     if not connection.is_citus:
         return [await connection.execute(statement, *arguments)]
-    return [
-        await connection.execute(narrowed(statement, f"${len(arguments) + 1}"), *of_one, customer_id)
-        for customer_id, of_one in _by_customer(statement, arguments)
-    ]
+    return [await connection.execute(text, *of_one) for text, of_one in _by_customer(statement, arguments)]
 
 
 def of_one_customer(connection: Any, statement: str, customer: str = "$1") -> str:
@@ -120,7 +117,8 @@ def narrowed(statement: str, customer: str) -> str:
 
 
 def _by_customer(statement: str, arguments: Sequence[Any]) -> list[tuple[str, list[Any]]]:
-    """Return the arguments of each customer with its id."""
+    """Return the statement for each customer and its arguments, the customer's id last if the statement needs it."""
+    text = narrowed(statement, f"${len(arguments) + 1}")
     named = _BY_CUSTOMER.search(statement)
     assert named is not None, statement
     columns = sorted({int(number) - 1 for number in re.findall(r"\$(\d+)", named[0])})
@@ -132,5 +130,5 @@ def _by_customer(statement: str, arguments: Sequence[Any]) -> list[tuple[str, li
         part = list(arguments)
         for column, values in zip(columns, zip(*of_one, strict=True), strict=True):
             part[column] = list(values)
-        parts.append((customer_id, part))
+        parts.append((text, part if text == statement else [*part, customer_id]))
     return parts

@@ -142,6 +142,7 @@ async def test_one_replica_adds_all_customers_up_and_not_again_for_10_minutes(
     await assert_recounts(store)
 
 
+@pytest.mark.plain_postgres("renames a table while another session uses it")
 async def test_what_a_step_could_not_do_is_done_at_the_next_call(store: PostgresStore, sql: Sql) -> None:
     adder = Summing(store=store, wall=SystemClock())
     store.has_new_entries |= {ACME, GLOBEX}
