@@ -216,7 +216,7 @@ class Copies:
     async def _overage_caps(self, update: ContractUpdate) -> dict[str, int | None]:
         """Return a contract's caps of overage, and 0 for those that it had: what was billed can still be corrected."""
         earlier = await self._connection.fetchval(
-            "SELECT overage_caps FROM ledger.contracts WHERE customer_id = $1 AND contract_id = $2",
+            "SELECT overage_caps FROM ledger.contracts WHERE customer_id = $1 AND contract_id = $2 FOR UPDATE",
             update.customer_id,
             update.contract_id,
         )
