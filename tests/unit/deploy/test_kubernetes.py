@@ -12,6 +12,7 @@ import yaml
 from sqlalchemy.engine import make_url
 
 from deploy.local.database import SERVICES
+from meshkit.config import ProcessSettings
 from meshkit.rpc.health import LIVENESS, READINESS
 from meshkit.rpc.server import STOP_GRACE_SECONDS
 from meshkit.rpc.tls import server_name, spiffe_id
@@ -174,8 +175,17 @@ def test_a_pod_gets_the_time_that_its_calls_and_its_way_out_of_the_services_need
     for name, pod in pods("production"):
         [container] = pod["spec"]["containers"]
         if container["name"] == "purser":
-            sleeps = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-            assert pod["spec"]["terminationGracePeriodSeconds"] >= sleeps + STOP_GRACE_SECONDS + 30, name
+            drain = ProcessSettings.model_fields["drain_seconds"].default
+            assert pod["spec"]["terminationGracePeriodSeconds"] >= drain + STOP_GRACE_SECONDS + 30, name
+
+
+def test_the_next_replica_stops_only_when_callers_have_had_time_to_find_the_new_one() -> None:
+    deployments = manifests("production", "Deployment")
+
+    assert deployments
+    for one in deployments:
+        if one["metadata"]["name"] != "envoy":
+            assert one["spec"]["minReadySeconds"] >= 4, one["metadata"]["name"]
 
 
 def _environment(folder: str, name: str, pod: Manifest) -> dict[str, str]:
