@@ -74,13 +74,6 @@ crash: install ## kill -9 Ledgers and PostgreSQL KILLS (default: 30) times under
 crash-import: install ## kill -9 importer, Ledger and PostgreSQL while EVENTS (default: 100000) are imported, from SEED, and verify
 	@$(RUN) -m tests.simulation.crash_import --events $(EVENTS) $(if $(SEED),--seed $(SEED))
 
-chaos: install ## let faults strike a whole mesh under load for MINUTES (default: 10), from SEED (ONLY="disk full"), and compare everything
-	@$(RUN) -m tests.simulation.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)")
-
-restore-drill: install ## promote a standby, and restore a lost server to an instant, under load (ANSWERS=1000), from SEED
-	@$(RUN) -m tests.simulation.recovery.drill $(if $(ANSWERS),--answers $(ANSWERS)) $(if $(SEED),--seed $(SEED))
-.PHONY: restore-drill
-
 go-caller: install ## generate stubs for Go, build a caller with them and run it (cold: 2 min; needs Go and its module proxy)
 	@PURSER_GO_CALLER=1 $(RUN) -m pytest tests/e2e/test_go_caller.py
 
@@ -96,9 +89,30 @@ protos-check: install ## fail when what was generated from protos/ is not up to 
 	@sh deploy/local/protos.sh check
 
 ##@ Operate
-.PHONY: rolling
+edge: install ## run the mesh with two Ledgers behind Envoy on port 7007: JSON over HTTP, gRPC-web, gRPC; prints curl lines
+	@$(RUN) -m deploy.local edge
+
 rolling: install ## restart two replicas of every service ROUNDS (default: 3) times under load, and count what callers see (PREVIOUS=commit: upgrade from it first)
 	@$(RUN) -m tests.rolling $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PREVIOUS),--previous $(PREVIOUS))
+
+chaos: install ## let faults strike a whole mesh under load for MINUTES (default: 10), from SEED (ONLY="disk full"), and compare everything
+	@$(RUN) -m tests.simulation.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)")
+
+restore-drill: install ## promote a standby, and restore a lost server to an instant, under load (ANSWERS=1000), from SEED
+	@$(RUN) -m tests.simulation.recovery.drill $(if $(ANSWERS),--answers $(ANSWERS)) $(if $(SEED),--seed $(SEED))
+
+image-check: install ## carry out the steps of the image's Dockerfile in a plain folder, and serve from there (2 min; needs no container engine)
+	@PURSER_IMAGE_CHECK=1 $(RUN) -m pytest tests/e2e/test_image.py
+
+citus: install ## run the Ledger's tests on the Citus cluster whose coordinator PURSER_CITUS_URL names (TESTS="tests/store/ledger …")
+	@test -n "$$PURSER_CITUS_URL" || { echo "purser: set PURSER_CITUS_URL to a coordinator, such as postgresql://postgres@127.0.0.1:9700/purser; deploy/citus/README.md says how one gets Citus for a trial"; exit 1; }
+	@$(RUN) -m pytest $(or $(TESTS),tests/store/ledger tests/e2e/test_story.py tests/simulation/test_races_two_replicas.py)
+	@PURSER_SIMULATE_STEPS=$(or $(CITUS_STEPS),2000) $(RUN) -m pytest tests/simulation/test_model.py --timeout=0
+
+sbom: install ## write the bill of materials of the image's packages (CycloneDX) into SBOM (default: build/sbom.json)
+	@mkdir -p $(dir $(SBOM))
+	@$(RUN) -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible --of JSON --output-file $(SBOM) \
+		deploy/image/requirements.lock
 
 ##@ Measure
 bench: install ## measure P1 to P24 next to a bare echo (ONLY=P1,P4 ROUNDS=5 SECONDS=2 BENCH_ENTRIES=1000000 BENCH_LINES=1000000)
@@ -114,11 +128,6 @@ bench-picture: install ## draw the latest results into a PNG (PICTURE=tests/perf
 
 picture: browser ## draw the customer's page of `make up` into the picture that README.md shows
 	@$(RUN) -m tests.browser.picture
-
-##@ Operate
-edge: install ## run the mesh with two Ledgers behind Envoy on port 7007: JSON over HTTP, gRPC-web, gRPC; prints curl lines
-	@$(RUN) -m deploy.local edge
-.PHONY: edge
 
 ##@ Change
 protos: install ## regenerate libs/purser, and the help of the command line, from protos/
@@ -138,20 +147,6 @@ lock: install ## resolve both pyproject.toml again into deploy/requirements.lock
 	@$(RUN) deploy/local/requirements.py traces | $(COMPILE) --constraint deploy/requirements.lock --output-file deploy/image/requirements.lock -
 	@echo hatchling | $(COMPILE) --constraint deploy/requirements.lock --output-file deploy/image/build.lock -
 
-##@ Operate
-image-check: install ## carry out the steps of the image's Dockerfile in a plain folder, and serve from there (2 min; needs no container engine)
-	@PURSER_IMAGE_CHECK=1 $(RUN) -m pytest tests/e2e/test_image.py
-
-citus: install ## run the Ledger's tests on the Citus cluster whose coordinator PURSER_CITUS_URL names (TESTS="tests/store/ledger …")
-	@test -n "$$PURSER_CITUS_URL" || { echo "purser: set PURSER_CITUS_URL to a coordinator, such as postgresql://postgres@127.0.0.1:9700/purser; deploy/citus/README.md says how one gets Citus for a trial"; exit 1; }
-	@$(RUN) -m pytest $(or $(TESTS),tests/store/ledger tests/e2e/test_story.py tests/simulation/test_races_two_replicas.py)
-	@PURSER_SIMULATE_STEPS=$(or $(CITUS_STEPS),2000) $(RUN) -m pytest tests/simulation/test_model.py --timeout=0
-
-sbom: install ## write the bill of materials of the image's packages (CycloneDX) into SBOM (default: build/sbom.json)
-	@mkdir -p $(dir $(SBOM))
-	@$(RUN) -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible --of JSON --output-file $(SBOM) \
-		deploy/image/requirements.lock
-
 clean: ## remove .venv and all caches, but not the data of `make up` in .purser
 	@rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find libs services deploy tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
@@ -167,4 +162,4 @@ $(STAMP):
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable ./libs --editable . && \
 	touch $@
 
-.PHONY: help demo up install test browser image-check citus sbom simulate fuzz crash crash-import chaos go-caller lint types protos-check bench bench-layers bench-picture picture protos stubs format lock clean
+.PHONY: help demo up install test browser edge rolling restore-drill image-check citus sbom simulate fuzz crash crash-import chaos go-caller lint types protos-check bench bench-layers bench-picture picture protos stubs format lock clean
