@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The performance goals P1 to P24, and how a measured value is compared with them."""
+"""The performance goals P1 to P26, and how a measured value is compared with them."""
 
 import statistics
 from collections.abc import Mapping, Sequence
