@@ -195,6 +195,8 @@ NAMED_SEATS = (
 class Recording:
     """A connection that records its queries."""
 
+    is_citus = False
+
     def __init__(self, connection: Any) -> None:
         self.asked: list[tuple[str, tuple[object, ...]]] = []
         self._connection = connection

@@ -14,6 +14,7 @@ import asyncpg
 from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ProductId
 from services.ledger.domain.usage.event import EventLine, EventResult, EventStatus
+from services.ledger.store.citus import LedgerConnection
 from services.ledger.store.formats import EVENT_RESULT
 from services.ledger.store.usage.rollups import Rollups
 from tests.perf.load_entries import History, copy, load, rounds, text
@@ -31,7 +32,7 @@ async def load_events(url: str, history: History) -> None:
     """Load a history of events into the database at `url`, which contains none of it yet and has the product."""
     history = replace(history, has_events=True)
     await load(url, history)
-    connection = await asyncpg.connect(url)
+    connection = await asyncpg.connect(url, connection_class=LedgerConnection)
     try:
         await copy(connection, "usage_events", EVENT_COLUMNS, _events(history))
         await copy(connection, "meters", _METER_COLUMNS, _meters(history))

@@ -50,7 +50,7 @@ def environment(portal: PortalMesh) -> dict[str, str]:
 
 async def test_it_stops_at_once_while_a_balance_is_looked_at_and_logs_no_token(portal: PortalMesh) -> None:
     token = portal.token()
-    async with process(environment(portal)) as running:
+    async with process({**environment(portal), "PURSER_PORTAL_DRAIN_SECONDS": "0"}) as running:
         assert running.stderr is not None
         started = None
         while started is None:

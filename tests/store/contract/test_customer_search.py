@@ -5,12 +5,14 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.contract.store.customer_search import found_by
+from tests.support.postgres import Databases
 
 
-async def test_a_search_reads_indexes_of_ids_aliases_and_words(engine: AsyncEngine) -> None:
+async def test_a_search_reads_indexes_of_ids_aliases_and_words(
+    engine: AsyncEngine, databases: Databases
+) -> None:
     statement = found_by("Acme GmbH").compile(dialect=engine.dialect, compile_kwargs={"literal_binds": True})
-    url = engine.url.render_as_string(hide_password=False).replace("+asyncpg", "")
-    connection = await asyncpg.connect(url)
+    connection = await asyncpg.connect(databases.url("contract"))
     try:
         # A test's tables are so small that reading them whole is cheaper.
         await connection.execute("SET enable_seqscan = off")
