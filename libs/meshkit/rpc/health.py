@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a server answers to grpc.health.v1, and the port for probes that know no TLS, such as those of Kubernetes."""
 
+import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import grpc.aio
 from grpc_health.v1 import health, health_pb2_grpc
@@ -15,6 +16,24 @@ READINESS: Final = "readiness"
 LIVENESS: Final = "liveness"
 
 
+class _Servicer(health.aio.HealthServicer):  # type: ignore[misc]
+    """gRPC's own, whose watches end when the server stops."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stopping = asyncio.Event()
+
+    async def Watch(self, request: Any, context: Any) -> None:
+        watching = asyncio.ensure_future(super().Watch(request, context))
+        stopped = asyncio.ensure_future(self.stopping.wait())
+        try:
+            await asyncio.wait((watching, stopped), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            watching.cancel()
+            stopped.cancel()
+            await asyncio.gather(watching, stopped, return_exceptions=True)
+
+
 class ServerHealth:
     """Says SERVING or NOT_SERVING about LIVENESS, READINESS, "" and each service; about other names NOT_FOUND.
 
@@ -22,7 +41,7 @@ class ServerHealth:
     """
 
     def __init__(self) -> None:
-        self.servicer = health.aio.HealthServicer()
+        self.servicer = _Servicer()
         self._names: tuple[str, ...] = ("", READINESS)
         self._is_draining = False
 
@@ -41,6 +60,10 @@ class ServerHealth:
         """Report from now on that callers should be sent elsewhere."""
         self._is_draining = True
         await self._report(False)
+
+    def end_watches(self) -> None:
+        """End the calls that watch health: a server that stops would wait for them."""
+        self.servicer.stopping.set()
 
     async def _report(self, is_serving: bool) -> None:
         status = HealthCheckResponse.SERVING if is_serving else HealthCheckResponse.NOT_SERVING

@@ -100,11 +100,6 @@ class Intake:
         self._connections: dict[str, _Connection] = {}
 
     @property
-    def has_calls(self) -> bool:
-        """Whether a call is being worked on, or its message is awaited, or its response is not read."""
-        return bool(self.open_calls or self._arriving)
-
-    @property
     def arriving_calls(self) -> int:
         """How many calls there are whose message has not arrived."""
         return len(self._arriving)
