@@ -12,9 +12,6 @@ _UNAVAILABLE_CLASSES = ("08", "28", "53")
 READ_ONLY = "25006"  # read_only_sql_transaction: a standby, in the middle of a failover
 _UNAVAILABLE = {
     READ_ONLY,
-    # active_sql_transaction: the session was in a transaction already, and refused to begin another one. The pool rolls
-    # it back when the session returns.
-    "25001",
     "3D000",  # invalid_catalog_name: while the database is restored
     "25P03",  # idle_in_transaction_session_timeout
     "57014",  # query_canceled: statement_timeout

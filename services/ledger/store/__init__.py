@@ -308,6 +308,11 @@ class PostgresStore:
             except asyncpg.ReadOnlySQLTransactionError:
                 await self._replace_all(connection)
                 raise
+            except (MeshError, AccountsMoved):
+                raise  # between two statements
+            except BaseException:
+                await _synchronize(connection)
+                raise
 
     async def _replace_all(self, connection: Connection) -> None:
         """Replace all sessions, because one is read-only: its default from before a failover would never change."""
@@ -321,6 +326,15 @@ async def _impatient_transaction(connection: Connection) -> AsyncIterator[None]:
     async with connection.transaction():
         await connection.execute(f"SET LOCAL lock_timeout = {LANE_LOCK_TIMEOUT_MS}")
         yield
+
+
+async def _synchronize(connection: Connection) -> None:
+    """End the implicit transaction of a statement that was prepared and not run: asyncpg ends a Parse without a Sync.
+
+    Its caller was cancelled, or its arguments do not fit. The next borrower of the session could begin no snapshot.
+    """
+    with suppress(asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
+        await connection.execute("SELECT")
 
 
 def _is_lost(connection: Connection) -> bool:

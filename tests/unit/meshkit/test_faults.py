@@ -27,7 +27,6 @@ AWAY = [
     asyncpg.DiskFullError("full"),
     asyncpg.InterfaceError("connection is closed"),
     asyncpg.InternalClientError("got result for unknown protocol state"),
-    asyncpg.ActiveSQLTransactionError("begun already"),
     ConnectionRefusedError("refused"),
     ConnectionResetError("reset"),
     TimeoutError("connecting"),
