@@ -716,3 +716,185 @@ class DebitBatchResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[DebitBatchResult]
     def __init__(self, results: _Optional[_Iterable[_Union[DebitBatchResult, _Mapping]]] = ...) -> None: ...
+
+class LeaseRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "product_id", "credits_micros", "group_values", "ttl")
+    class GroupValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUES_FIELD_NUMBER: _ClassVar[int]
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    product_id: str
+    credits_micros: int
+    group_values: _containers.ScalarMap[str, str]
+    ttl: _duration_pb2.Duration
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., product_id: _Optional[str] = ..., credits_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class LeasePrice(_message.Message):
+    __slots__ = ("properties", "price_micros", "per_micros")
+    class PropertiesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    PROPERTIES_FIELD_NUMBER: _ClassVar[int]
+    PRICE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PER_MICROS_FIELD_NUMBER: _ClassVar[int]
+    properties: _containers.ScalarMap[str, str]
+    price_micros: int
+    per_micros: int
+    def __init__(self, properties: _Optional[_Mapping[str, str]] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ...) -> None: ...
+
+class LeaseResponse(_message.Message):
+    __slots__ = ("decision", "denial_reason", "lease_id", "leased_micros", "expire_time", "ttl", "credit_type_id", "available_micros", "prices", "capped_keys", "reached_cap")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
+    LEASE_ID_FIELD_NUMBER: _ClassVar[int]
+    LEASED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PRICES_FIELD_NUMBER: _ClassVar[int]
+    CAPPED_KEYS_FIELD_NUMBER: _ClassVar[int]
+    REACHED_CAP_FIELD_NUMBER: _ClassVar[int]
+    decision: Decision
+    denial_reason: DenialReason
+    lease_id: str
+    leased_micros: int
+    expire_time: _timestamp_pb2.Timestamp
+    ttl: _duration_pb2.Duration
+    credit_type_id: str
+    available_micros: int
+    prices: _containers.RepeatedCompositeFieldContainer[LeasePrice]
+    capped_keys: _containers.RepeatedScalarFieldContainer[str]
+    reached_cap: SpendCapUse
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., lease_id: _Optional[str] = ..., leased_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., prices: _Optional[_Iterable[_Union[LeasePrice, _Mapping]]] = ..., capped_keys: _Optional[_Iterable[str]] = ..., reached_cap: _Optional[_Union[SpendCapUse, _Mapping]] = ...) -> None: ...
+
+class LeaseUse(_message.Message):
+    __slots__ = ("request_id", "quantity_micros", "credits_micros", "group_values", "properties", "use_time")
+    class GroupValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class PropertiesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUES_FIELD_NUMBER: _ClassVar[int]
+    PROPERTIES_FIELD_NUMBER: _ClassVar[int]
+    USE_TIME_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    quantity_micros: int
+    credits_micros: int
+    group_values: _containers.ScalarMap[str, str]
+    properties: _containers.ScalarMap[str, str]
+    use_time: _timestamp_pb2.Timestamp
+    def __init__(self, request_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., properties: _Optional[_Mapping[str, str]] = ..., use_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class LeaseUseResult(_message.Message):
+    __slots__ = ("captured_micros", "overage_micros", "shortfall_micros", "is_late", "error")
+    CAPTURED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SHORTFALL_MICROS_FIELD_NUMBER: _ClassVar[int]
+    IS_LATE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    captured_micros: int
+    overage_micros: int
+    shortfall_micros: int
+    is_late: bool
+    error: _status_pb2.Status
+    def __init__(self, captured_micros: _Optional[int] = ..., overage_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., is_late: _Optional[bool] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+
+class LeaseRenewal(_message.Message):
+    __slots__ = ("credits_micros", "ttl")
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    credits_micros: int
+    ttl: _duration_pb2.Duration
+    def __init__(self, credits_micros: _Optional[int] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class SettleLeaseRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "lease_id", "uses", "renewal")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    LEASE_ID_FIELD_NUMBER: _ClassVar[int]
+    USES_FIELD_NUMBER: _ClassVar[int]
+    RENEWAL_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    lease_id: str
+    uses: _containers.RepeatedCompositeFieldContainer[LeaseUse]
+    renewal: LeaseRenewal
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., lease_id: _Optional[str] = ..., uses: _Optional[_Iterable[_Union[LeaseUse, _Mapping]]] = ..., renewal: _Optional[_Union[LeaseRenewal, _Mapping]] = ...) -> None: ...
+
+class SettleLeaseResponse(_message.Message):
+    __slots__ = ("results", "decision", "denial_reason", "leased_micros", "expire_time", "ttl", "credit_type_id", "available_micros", "prices", "capped_keys", "reached_cap")
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
+    LEASED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PRICES_FIELD_NUMBER: _ClassVar[int]
+    CAPPED_KEYS_FIELD_NUMBER: _ClassVar[int]
+    REACHED_CAP_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[LeaseUseResult]
+    decision: Decision
+    denial_reason: DenialReason
+    leased_micros: int
+    expire_time: _timestamp_pb2.Timestamp
+    ttl: _duration_pb2.Duration
+    credit_type_id: str
+    available_micros: int
+    prices: _containers.RepeatedCompositeFieldContainer[LeasePrice]
+    capped_keys: _containers.RepeatedScalarFieldContainer[str]
+    reached_cap: SpendCapUse
+    def __init__(self, results: _Optional[_Iterable[_Union[LeaseUseResult, _Mapping]]] = ..., decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., leased_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., prices: _Optional[_Iterable[_Union[LeasePrice, _Mapping]]] = ..., capped_keys: _Optional[_Iterable[str]] = ..., reached_cap: _Optional[_Union[SpendCapUse, _Mapping]] = ...) -> None: ...
+
+class EndLeaseRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "lease_id", "uses")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    LEASE_ID_FIELD_NUMBER: _ClassVar[int]
+    USES_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    lease_id: str
+    uses: _containers.RepeatedCompositeFieldContainer[LeaseUse]
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., lease_id: _Optional[str] = ..., uses: _Optional[_Iterable[_Union[LeaseUse, _Mapping]]] = ...) -> None: ...
+
+class EndLeaseResponse(_message.Message):
+    __slots__ = ("results", "released_micros", "credit_type_id", "available_micros")
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    RELEASED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[LeaseUseResult]
+    released_micros: int
+    credit_type_id: str
+    available_micros: int
+    def __init__(self, results: _Optional[_Iterable[_Union[LeaseUseResult, _Mapping]]] = ..., released_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ...) -> None: ...

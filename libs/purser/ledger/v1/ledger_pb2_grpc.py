@@ -82,6 +82,21 @@ class LedgerServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.DebitBatchRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.DebitBatchResponse.FromString,
                 _registered_method=True)
+        self.Lease = channel.unary_unary(
+                '/purser.ledger.v1.LedgerService/Lease',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.LeaseRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.LeaseResponse.FromString,
+                _registered_method=True)
+        self.SettleLease = channel.unary_unary(
+                '/purser.ledger.v1.LedgerService/SettleLease',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.SettleLeaseRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.SettleLeaseResponse.FromString,
+                _registered_method=True)
+        self.EndLease = channel.unary_unary(
+                '/purser.ledger.v1.LedgerService/EndLease',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.EndLeaseRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.EndLeaseResponse.FromString,
+                _registered_method=True)
         self.GetBalance = channel.unary_unary(
                 '/purser.ledger.v1.LedgerService/GetBalance',
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.GetBalanceRequest.SerializeToString,
@@ -177,6 +192,36 @@ class LedgerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Lease(self, request, context):
+        """Reserves credits for many calls of one product, for a client that decides them itself, without a call each: a lease.
+        Grants what is affordable, which may be less than was asked for. Rules: services/ledger/README.md, "Leases".
+        Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND); PRODUCT_NOT_LEASABLE
+        (FAILED_PRECONDITION) if seats pay, a concurrency cap applies, or no price of the product can be decided elsewhere.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SettleLease(self, request, context):
+        """Records what a lease was used for, and renews the lease if asked to, in one transaction. Uses are never refused for
+        credits, caps or a suspension, because they have happened: those of a lease that has ended are late. Idempotent by
+        request_id, and each use by its own: a use that was recorded is not recorded again, whichever call repeats it. A
+        denied renewal leaves the lease as it is.
+        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, LEASE_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndLease(self, request, context):
+        """Records what a lease was used for, as SettleLease does, and returns what is left of it. Ending a lease that has ended
+        is OK. Idempotent by request_id, and each use by its own.
+        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, LEASE_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetBalance(self, request, context):
         """Returns what a customer has: available, held, and grant by grant with its expiry. Changes nothing.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
@@ -237,6 +282,21 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.DebitBatch,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.DebitBatchRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.DebitBatchResponse.SerializeToString,
+            ),
+            'Lease': grpc.unary_unary_rpc_method_handler(
+                    servicer.Lease,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.LeaseRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.LeaseResponse.SerializeToString,
+            ),
+            'SettleLease': grpc.unary_unary_rpc_method_handler(
+                    servicer.SettleLease,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.SettleLeaseRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.SettleLeaseResponse.SerializeToString,
+            ),
+            'EndLease': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndLease,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.EndLeaseRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.EndLeaseResponse.SerializeToString,
             ),
             'GetBalance': grpc.unary_unary_rpc_method_handler(
                     servicer.GetBalance,
@@ -473,6 +533,87 @@ class LedgerService:
             '/purser.ledger.v1.LedgerService/DebitBatch',
             purser_dot_ledger_dot_v1_dot_ledger__pb2.DebitBatchRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__pb2.DebitBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Lease(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerService/Lease',
+            purser_dot_ledger_dot_v1_dot_ledger__pb2.LeaseRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__pb2.LeaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SettleLease(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerService/SettleLease',
+            purser_dot_ledger_dot_v1_dot_ledger__pb2.SettleLeaseRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__pb2.SettleLeaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndLease(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerService/EndLease',
+            purser_dot_ledger_dot_v1_dot_ledger__pb2.EndLeaseRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__pb2.EndLeaseResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -81,6 +81,24 @@ class LedgerServiceStub:
     request_id. The call as a whole fails only if it has no item, more than 1000 or more than 24 MiB, or if its
     outcome is unknown (UNAVAILABLE): then retry it.
     """
+    Lease: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.LeaseRequest, _ledger_pb2.LeaseResponse]
+    """Reserves credits for many calls of one product, for a client that decides them itself, without a call each: a lease.
+    Grants what is affordable, which may be less than was asked for. Rules: services/ledger/README.md, "Leases".
+    Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND); PRODUCT_NOT_LEASABLE
+    (FAILED_PRECONDITION) if seats pay, a concurrency cap applies, or no price of the product can be decided elsewhere.
+    """
+    SettleLease: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.SettleLeaseRequest, _ledger_pb2.SettleLeaseResponse]
+    """Records what a lease was used for, and renews the lease if asked to, in one transaction. Uses are never refused for
+    credits, caps or a suspension, because they have happened: those of a lease that has ended are late. Idempotent by
+    request_id, and each use by its own: a use that was recorded is not recorded again, whichever call repeats it. A
+    denied renewal leaves the lease as it is.
+    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, LEASE_NOT_FOUND (NOT_FOUND).
+    """
+    EndLease: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.EndLeaseRequest, _ledger_pb2.EndLeaseResponse]
+    """Records what a lease was used for, as SettleLease does, and returns what is left of it. Ending a lease that has ended
+    is OK. Idempotent by request_id, and each use by its own.
+    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, LEASE_NOT_FOUND (NOT_FOUND).
+    """
     GetBalance: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.GetBalanceRequest, _ledger_pb2.GetBalanceResponse]
     """Returns what a customer has: available, held, and grant by grant with its expiry. Changes nothing.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
@@ -144,6 +162,24 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """Many Debit requests: decided in the given order, each with its own response or fault. Each item is idempotent by its
     request_id. The call as a whole fails only if it has no item, more than 1000 or more than 24 MiB, or if its
     outcome is unknown (UNAVAILABLE): then retry it.
+    """
+    Lease: _aio.UnaryUnaryMultiCallable[_ledger_pb2.LeaseRequest, _ledger_pb2.LeaseResponse]  # type: ignore[assignment]
+    """Reserves credits for many calls of one product, for a client that decides them itself, without a call each: a lease.
+    Grants what is affordable, which may be less than was asked for. Rules: services/ledger/README.md, "Leases".
+    Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND); PRODUCT_NOT_LEASABLE
+    (FAILED_PRECONDITION) if seats pay, a concurrency cap applies, or no price of the product can be decided elsewhere.
+    """
+    SettleLease: _aio.UnaryUnaryMultiCallable[_ledger_pb2.SettleLeaseRequest, _ledger_pb2.SettleLeaseResponse]  # type: ignore[assignment]
+    """Records what a lease was used for, and renews the lease if asked to, in one transaction. Uses are never refused for
+    credits, caps or a suspension, because they have happened: those of a lease that has ended are late. Idempotent by
+    request_id, and each use by its own: a use that was recorded is not recorded again, whichever call repeats it. A
+    denied renewal leaves the lease as it is.
+    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, LEASE_NOT_FOUND (NOT_FOUND).
+    """
+    EndLease: _aio.UnaryUnaryMultiCallable[_ledger_pb2.EndLeaseRequest, _ledger_pb2.EndLeaseResponse]  # type: ignore[assignment]
+    """Records what a lease was used for, as SettleLease does, and returns what is left of it. Ending a lease that has ended
+    is OK. Idempotent by request_id, and each use by its own.
+    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, LEASE_NOT_FOUND (NOT_FOUND).
     """
     GetBalance: _aio.UnaryUnaryMultiCallable[_ledger_pb2.GetBalanceRequest, _ledger_pb2.GetBalanceResponse]  # type: ignore[assignment]
     """Returns what a customer has: available, held, and grant by grant with its expiry. Changes nothing.
@@ -253,6 +289,42 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Many Debit requests: decided in the given order, each with its own response or fault. Each item is idempotent by its
         request_id. The call as a whole fails only if it has no item, more than 1000 or more than 24 MiB, or if its
         outcome is unknown (UNAVAILABLE): then retry it.
+        """
+
+    @_abc_1.abstractmethod
+    def Lease(
+        self,
+        request: _ledger_pb2.LeaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_pb2.LeaseResponse, _abc.Awaitable[_ledger_pb2.LeaseResponse]]:
+        """Reserves credits for many calls of one product, for a client that decides them itself, without a call each: a lease.
+        Grants what is affordable, which may be less than was asked for. Rules: services/ledger/README.md, "Leases".
+        Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND); PRODUCT_NOT_LEASABLE
+        (FAILED_PRECONDITION) if seats pay, a concurrency cap applies, or no price of the product can be decided elsewhere.
+        """
+
+    @_abc_1.abstractmethod
+    def SettleLease(
+        self,
+        request: _ledger_pb2.SettleLeaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_pb2.SettleLeaseResponse, _abc.Awaitable[_ledger_pb2.SettleLeaseResponse]]:
+        """Records what a lease was used for, and renews the lease if asked to, in one transaction. Uses are never refused for
+        credits, caps or a suspension, because they have happened: those of a lease that has ended are late. Idempotent by
+        request_id, and each use by its own: a use that was recorded is not recorded again, whichever call repeats it. A
+        denied renewal leaves the lease as it is.
+        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, LEASE_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def EndLease(
+        self,
+        request: _ledger_pb2.EndLeaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_pb2.EndLeaseResponse, _abc.Awaitable[_ledger_pb2.EndLeaseResponse]]:
+        """Records what a lease was used for, as SettleLease does, and returns what is left of it. Ending a lease that has ended
+        is OK. Idempotent by request_id, and each use by its own.
+        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, LEASE_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
