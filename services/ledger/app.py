@@ -37,6 +37,7 @@ from services.ledger.operations.gate.caps import SpendCaps
 from services.ledger.operations.gate.concurrency_caps import ConcurrencyCaps
 from services.ledger.operations.gate.explanations import Explanations
 from services.ledger.operations.gate.gate import Gate, GateLane, gate_lane
+from services.ledger.operations.gate.leases import Leases
 from services.ledger.operations.gate.releases import HoldReleases
 from services.ledger.operations.gate.shadow import Shadows
 from services.ledger.operations.plan_changes import PlanChanges
@@ -184,6 +185,7 @@ def _operations(
         imports=Imports(intake),
         explanations=Explanations(store=store, clock=clock, ids=ids),
         releases=HoldReleases(store=store, clock=clock, ids=ids, relay=relay),
+        leases=Leases(store=store, clock=clock, ids=ids, relay=relay),
         reports=Reports(store=store, clock=clock, settlement=settlement),
         seat_balances=SeatBalances(store=store, clock=clock, ids=ids),
         copies=Copies(store=store, clock=clock, ids=ids, relay=relay, attachment=attachment),

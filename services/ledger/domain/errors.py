@@ -71,6 +71,29 @@ class HoldNotFound(NotFound):
         )
 
 
+class LeaseNotFound(NotFound):
+    reason = "LEASE_NOT_FOUND"
+
+    def __init__(self, *, lease_id: str) -> None:
+        super().__init__(
+            f"this customer has no lease {lease_id!r}; use the lease_id that Lease returned",
+            lease_id=lease_id,
+        )
+
+
+class ProductNotLeasable(FailedPrecondition):
+    """why: completes the sentence "… cannot be leased, because …"."""
+
+    reason = "PRODUCT_NOT_LEASABLE"
+
+    def __init__(self, *, product_id: str, why: str) -> None:
+        super().__init__(
+            f"{product_id!r} cannot be leased, because {why}; let Authorize decide each call",
+            product_id=product_id,
+            why=why,
+        )
+
+
 class HoldAlreadyResolved(FailedPrecondition):
     reason = "HOLD_ALREADY_RESOLVED"
 

@@ -23,6 +23,7 @@ from services.ledger.domain.gate.decision import (
     Released,
 )
 from services.ledger.domain.gate.in_flight import ConcurrencyCapRemoval, CustomerConcurrencyCap
+from services.ledger.domain.gate.lease import Leased, LeaseEnded, LeaseSettled
 from services.ledger.domain.gate.shadow import ShadowMode
 from services.ledger.domain.gate.spend_cap import CustomerSpendCap, CustomerTimeZone, SpendCapRemoval
 from services.ledger.domain.usage.commands import CorrectedUsage
@@ -47,6 +48,9 @@ GateResponse = (
 LaneResponse = GateResponse | EventResult
 Response = (
     GateResponse
+    | Leased
+    | LeaseSettled
+    | LeaseEnded
     | Grant
     | VoidedGrant
     | AdjustedBalance

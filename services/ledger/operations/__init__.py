@@ -14,6 +14,7 @@ from services.ledger.operations.gate.caps import SpendCaps
 from services.ledger.operations.gate.concurrency_caps import ConcurrencyCaps
 from services.ledger.operations.gate.explanations import Explanations
 from services.ledger.operations.gate.gate import Gate
+from services.ledger.operations.gate.leases import Leases
 from services.ledger.operations.gate.releases import HoldReleases
 from services.ledger.operations.gate.shadow import Shadows
 from services.ledger.operations.plan_changes import PlanChanges
@@ -32,6 +33,7 @@ class Operations:
     gate: Gate
     explanations: Explanations
     releases: HoldReleases
+    leases: Leases
     reports: Reports
     seat_balances: SeatBalances
     copies: Copies

@@ -11,6 +11,7 @@ from meshkit.clock import Clock
 from meshkit.ids import first_id
 from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate.lease import LEASE_PREFIX
 from services.ledger.domain.retention import (
     HOLDS_KEPT_AFTER_CREATION,
     HOLDS_KEPT_AFTER_EXPIRY,
@@ -86,18 +87,20 @@ class Retention:
         return await self._store.run(step)
 
     async def _drop_of(self, customer_ids: list[CustomerId]) -> int:
-        made_before = HoldId(first_id("hld", self._wall.now() - HOLDS_KEPT_AFTER_CREATION))
+        made_before = self._wall.now() - HOLDS_KEPT_AFTER_CREATION
         expired_before = self._clock.now() - HOLDS_KEPT_AFTER_EXPIRY
 
         day = (self._clock.now() - SHADOW_DENIALS_KEPT).date()
 
         async def step(tx: Transaction) -> int:
-            holds = await tx.retention.drop_holds(
-                customer_ids,
-                made_before=made_before,
-                expired_before=expired_before,
-                rows_max=ROWS_PER_STEP_MAX,
-            )
+            holds = 0
+            for kind in ("hld", LEASE_PREFIX):
+                holds += await tx.retention.drop_holds(
+                    customer_ids,
+                    made_before=HoldId(first_id(kind, made_before)),
+                    expired_before=expired_before,
+                    rows_max=ROWS_PER_STEP_MAX,
+                )
             lines = await tx.retention.drop_shadow_denials(
                 customer_ids, before=day, days_max=DAYS_PER_STEP_MAX
             )

@@ -13,7 +13,7 @@ from purser.ledger.v1 import ledger_pb2_grpc
 from services.ledger.operations import Operations
 from services.ledger.operations.gate.batch import GateRpc
 from services.ledger.wire.credits import grants
-from services.ledger.wire.gate import batches, decisions, gate
+from services.ledger.wire.gate import batches, decisions, gate, leases
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["LedgerService"].full_name
 
@@ -28,7 +28,9 @@ CALL_BYTES_MAX: Final = 262_144
 BYTES_MAX: Final = {
     **dict.fromkeys(("Authorize", "Capture", "Release", "ExtendHold", "Debit"), CALL_BYTES_MAX),
     **dict.fromkeys(("GetBalance", "GetDecision"), CALL_BYTES_MAX),
+    "Lease": CALL_BYTES_MAX,
     **dict.fromkeys(("AuthorizeBatch", "CaptureBatch", "DebitBatch"), MESSAGE_BYTES_MAX),
+    **dict.fromkeys(("SettleLease", "EndLease"), MESSAGE_BYTES_MAX),
 }
 
 Context = ServicerContext[Any, Any]
@@ -75,6 +77,21 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
         commands = batches.debit_from_wire(request)
         outcomes = await self._do.gate.call_all(commands)
         return batches.debit_to_wire(outcomes, item_status)
+
+    async def Lease(self, request: pb.LeaseRequest, context: Context) -> pb.LeaseResponse:
+        command = leases.lease_from_wire(request)
+        answer = await self._do.leases.take(command)
+        return leases.lease_to_wire(answer.leased, answer.terms, answer.at)
+
+    async def SettleLease(self, request: pb.SettleLeaseRequest, context: Context) -> pb.SettleLeaseResponse:
+        command = leases.settle_from_wire(request)
+        answer = await self._do.leases.settle(command)
+        return leases.settle_to_wire(answer.results, answer.settled, answer.terms, answer.at, item_status)
+
+    async def EndLease(self, request: pb.EndLeaseRequest, context: Context) -> pb.EndLeaseResponse:
+        command = leases.end_from_wire(request)
+        answer = await self._do.leases.end(command)
+        return leases.end_to_wire(answer.results, answer.ended, item_status)
 
     async def GetBalance(self, request: pb.GetBalanceRequest, context: Context) -> pb.GetBalanceResponse:
         customer, credit_type_id, seat_id = grants.balance_from_wire(request)

@@ -28,6 +28,7 @@ from services.ledger.domain.gate.decision import (
     Released,
 )
 from services.ledger.domain.gate.in_flight import ConcurrencyCapRemoval, CustomerConcurrencyCap
+from services.ledger.domain.gate.lease import Leased, LeaseEnded, LeaseSettled
 from services.ledger.domain.gate.shadow import ShadowMode
 from services.ledger.domain.gate.spend_cap import CustomerSpendCap, CustomerTimeZone, SpendCapRemoval
 from services.ledger.domain.rating.dimensions import Dimension
@@ -146,6 +147,9 @@ RESPONSES: Final = Formats[Response](
     Format("Extended", Extended, (_without_overage,)),
     Format("Debited", Debited, (_without_overage,)),
     Format("DebitedLines", DebitedLines, (_lines_without_overage,)),
+    Format("Leased", Leased),
+    Format("LeaseSettled", LeaseSettled),
+    Format("LeaseEnded", LeaseEnded),
     Format(
         "Grant",
         Grant,

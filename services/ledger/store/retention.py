@@ -17,12 +17,13 @@ _CLAIM = """
     ON CONFLICT (chore) DO UPDATE SET due_time = $3 WHERE c.due_time <= $2 RETURNING true
 """
 # The bound is in the text, not a parameter: a generic plan would estimate it as a tenth of the table.
-# A customer's hold ids are in order of creation, so this reads little more than what it drops.
+# A customer's hold ids of one kind are in order of creation, so this reads little more than what it drops.
 _OLD_HOLDS = """
     DELETE FROM ledger.holds h USING (
         SELECT o.customer_id, o.hold_id FROM unnest($1::text[]) AS c (customer_id) CROSS JOIN LATERAL (
             SELECT customer_id, hold_id FROM ledger.holds
-            WHERE customer_id = c.customer_id AND hold_id < $2 AND state <> 'HELD' AND expire_time < $3
+            WHERE customer_id = c.customer_id AND hold_id >= $4 AND hold_id < $2 AND state <> 'HELD'
+                AND expire_time < $3
             ORDER BY hold_id LIMIT {rows_max}
         ) o LIMIT {rows_max}
     ) d
@@ -81,7 +82,10 @@ class Retention:
         expired_before: datetime,
         rows_max: int,
     ) -> int:
-        """Drop ended holds of these customers, each customer's oldest first; returns how many."""
+        """Drop ended holds of these customers, each customer's oldest first; returns how many.
+
+        made_before: only holds of its kind are dropped (leases are another): the first id that is kept.
+        """
         return _count(
             *await execute_by_customer(
                 self._connection,
@@ -89,6 +93,7 @@ class Retention:
                 list(customer_ids),
                 made_before,
                 expired_before,
+                made_before.partition("_")[0],
             )
         )
 

@@ -850,7 +850,7 @@ class SettleLeaseRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., lease_id: _Optional[str] = ..., uses: _Optional[_Iterable[_Union[LeaseUse, _Mapping]]] = ..., renewal: _Optional[_Union[LeaseRenewal, _Mapping]] = ...) -> None: ...
 
 class SettleLeaseResponse(_message.Message):
-    __slots__ = ("results", "decision", "denial_reason", "leased_micros", "expire_time", "ttl", "credit_type_id", "available_micros", "prices", "capped_keys", "reached_cap")
+    __slots__ = ("results", "decision", "denial_reason", "leased_micros", "expire_time", "ttl", "credit_type_id", "available_micros", "prices", "capped_keys")
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     DECISION_FIELD_NUMBER: _ClassVar[int]
     DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
@@ -861,7 +861,6 @@ class SettleLeaseResponse(_message.Message):
     AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
     PRICES_FIELD_NUMBER: _ClassVar[int]
     CAPPED_KEYS_FIELD_NUMBER: _ClassVar[int]
-    REACHED_CAP_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[LeaseUseResult]
     decision: Decision
     denial_reason: DenialReason
@@ -872,8 +871,7 @@ class SettleLeaseResponse(_message.Message):
     available_micros: int
     prices: _containers.RepeatedCompositeFieldContainer[LeasePrice]
     capped_keys: _containers.RepeatedScalarFieldContainer[str]
-    reached_cap: SpendCapUse
-    def __init__(self, results: _Optional[_Iterable[_Union[LeaseUseResult, _Mapping]]] = ..., decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., leased_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., prices: _Optional[_Iterable[_Union[LeasePrice, _Mapping]]] = ..., capped_keys: _Optional[_Iterable[str]] = ..., reached_cap: _Optional[_Union[SpendCapUse, _Mapping]] = ...) -> None: ...
+    def __init__(self, results: _Optional[_Iterable[_Union[LeaseUseResult, _Mapping]]] = ..., decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., leased_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., prices: _Optional[_Iterable[_Union[LeasePrice, _Mapping]]] = ..., capped_keys: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class EndLeaseRequest(_message.Message):
     __slots__ = ("request_id", "customer", "lease_id", "uses")

@@ -76,6 +76,20 @@ class PriceBook:
             for contract in self.contracts
         )
 
+    def lines_at(self, at: datetime) -> Iterator[Entitlement]:
+        """Yield what each line of rates in force at `at` entitles to, in the order in which they decide.
+
+        That of a request is the first one whose dimension values the request has.
+        """
+        for contract in self.contracts:
+            if contract.is_in_force(at):
+                for keys, lines in contract.prices.lines:
+                    for values in lines:
+                        dimensions = dict(zip(keys, values, strict=True))
+                        rate = self._rate(contract.prices, at, dimensions)
+                        if rate is not None:
+                            yield self._priced(contract, rate, at, dimensions)
+
     def _prices_anything(self, prices: PriceList, at: datetime) -> bool:
         return any(
             self._rate(prices, at, dict(zip(keys, values, strict=True))) is not None

@@ -11,6 +11,7 @@ from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.credits.unit_of_work import NewEvent, NewResponse
 from services.ledger.domain.gate.decision import Authorized, AuthorizedLines
+from services.ledger.domain.gate.lease import Leased
 
 
 class Signatures:
@@ -25,6 +26,9 @@ class Signatures:
             one.response.hold_id: one.subject
             for one in answers
             if isinstance(one.response, (Authorized, AuthorizedLines))
+        }
+        self._by_hold |= {
+            one.response.lease_id: one.subject for one in answers if isinstance(one.response, Leased)
         }
         call = current_call()
         self._request_id: str | None = getattr(call.request, "request_id", None)

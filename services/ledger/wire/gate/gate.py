@@ -38,6 +38,7 @@ from services.ledger.domain.gate.decision import (
     Released,
 )
 from services.ledger.domain.gate.hold import HOLD_TTL_DEFAULT, HOLD_TTL_MAX, HOLD_TTL_MIN, HoldId
+from services.ledger.domain.gate.lease import is_lease
 from services.ledger.wire.amounts import (
     amount_from_wire,
     decision_to_wire,
@@ -131,7 +132,7 @@ def capture_from_wire(request: pb.CaptureRequest) -> Capture | CaptureLines:
         request_id=fields.request_id(request.request_id),
         fingerprint=fingerprint("Capture", request),
         customer=fields.text("customer", request.customer),
-        hold_id=HoldId(fields.text("hold_id", request.hold_id)),
+        hold_id=_hold_id_from_wire(fields, request.hold_id),
         actual=actual,
     )
     fields.check()
@@ -146,7 +147,7 @@ def _capture_lines_from_wire(fields: Fields, request: pb.CaptureRequest) -> Capt
         request_id=fields.request_id(request.request_id),
         fingerprint=fingerprint("Capture", request),
         customer=fields.text("customer", request.customer),
-        hold_id=HoldId(fields.text("hold_id", request.hold_id)),
+        hold_id=_hold_id_from_wire(fields, request.hold_id),
         lines=lines_from_wire(fields, request.lines),
     )
     fields.check()
@@ -173,7 +174,7 @@ def release_from_wire(request: pb.ReleaseRequest) -> Release:
         request_id=fields.request_id(request.request_id),
         fingerprint=fingerprint("Release", request),
         customer=fields.text("customer", request.customer),
-        hold_id=HoldId(fields.text("hold_id", request.hold_id)),
+        hold_id=_hold_id_from_wire(fields, request.hold_id),
     )
     fields.check()
     return command
@@ -200,7 +201,7 @@ def extend_hold_from_wire(request: pb.ExtendHoldRequest) -> ExtendHold:
         request_id=fields.request_id(request.request_id),
         fingerprint=fingerprint("ExtendHold", request),
         customer=fields.text("customer", request.customer),
-        hold_id=HoldId(fields.text("hold_id", request.hold_id)),
+        hold_id=_hold_id_from_wire(fields, request.hold_id),
         additional=additional,
         hold_ttl=_ttl_from_wire(fields, request.hold_ttl, has_ttl) if has_ttl else None,
     )
@@ -276,6 +277,12 @@ def _reached_cap(answer: AuthorizeDenied | DebitDenied | ExtendDenied) -> pb.Spe
 
 def _shadow_denial(answer: Authorized | Extended | Debited) -> pb.ShadowDenial | None:
     return shadow_denial_to_wire(answer.shadow_denial) if isinstance(answer, _IN_SHADOW) else None
+
+
+def _hold_id_from_wire(fields: Fields, value: str) -> HoldId:
+    if is_lease(value):
+        fields.add("hold_id", "is a lease; use SettleLease or EndLease")
+    return HoldId(fields.text("hold_id", value))
 
 
 def _ttl_from_wire(fields: Fields, ttl: Duration, has: bool) -> timedelta:

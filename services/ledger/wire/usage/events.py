@@ -9,6 +9,7 @@ from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.rpc.fields import Fields
 from meshkit.rpc.fingerprint import fingerprint
 from purser.ledger.v1 import usage_pb2 as pb
+from services.ledger.domain.gate.lease import is_lease
 from services.ledger.domain.usage.event import (
     EventLine,
     EventResult,
@@ -45,6 +46,8 @@ def event_from_wire(event: pb.UsageEvent) -> RecordEvent:
         properties=properties,
         hold_id=fields.text("hold_id", event.hold_id, required=False) or None,
     )
+    if is_lease(event.hold_id):
+        fields.add("hold_id", "is a lease; report what it was used for with SettleLease")
     try:
         fields.check()
     except InvalidFields as invalid:
