@@ -80,6 +80,7 @@ UNKNOWN = {
     "subscription_id": "sub_00000000000000000000000000",
     "grant_schedule_id": "sch_unknown",
     "hold_id": "hld_00000000000000000000000000",
+    "lease_id": "lse_00000000000000000000000000",
     "auto_top_up_id": "atu_00000000000000000000000000",
     "top_up_id": "top_00000000000000000000000000",
     "payment_setup_id": "pst_00000000000000000000000000",
@@ -153,6 +154,19 @@ async def things_of(acme: Acme, customer_id: str, signed: contract.Contract) -> 
             request_id=f"group-{number}", customer=customer_id, name="a group", group_key="user_id"
         )
     )
+    lease = await stubs.gate.Lease(
+        ledger.LeaseRequest(
+            request_id=f"lease-{number}",
+            customer=customer_id,
+            product_id=acme.offer.usage[ASSISTANT],
+            credits_micros=MICROS,
+        )
+    )
+    await stubs.gate.EndLease(
+        ledger.EndLeaseRequest(
+            request_id=f"lease-end-{number}", customer=customer_id, lease_id=lease.lease_id
+        )
+    )
     busy = await stubs.ledger_admin.SetConcurrencyCap(
         admin.SetConcurrencyCapRequest(
             request_id=f"busy-{number}",
@@ -222,6 +236,7 @@ async def things_of(acme: Acme, customer_id: str, signed: contract.Contract) -> 
         "subscription_id": signed.subscriptions[0].subscription_id,
         "grant_schedule_id": signed.grant_schedules[0].grant_schedule_id,
         "hold_id": held.hold_id,
+        "lease_id": lease.lease_id,
         "auto_top_up_id": automatic.auto_top_up.auto_top_up_id,
         "top_up_id": ordered.top_up.top_up_id,
         "payment_setup_id": "pst_00000000000000000000000001",  # without a provider there are none

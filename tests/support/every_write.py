@@ -861,6 +861,7 @@ async def fill_ledger(ask: Ask) -> None:
     made = await ask("SetCapGroup", **group, group_values=["bob", "cid"])
     await ask("RemoveCapGroup", customer="acme", cap_group_id=made["cap_group"]["cap_group_id"])
     await ask("SetTimeZone", customer="acme", time_zone="Europe/Berlin")
+    await use_leases(ask)
     busy = await ask("SetConcurrencyCap", **pool, group_key="user_id", group_value="bob", holds_max=2)
     await ask("SetConcurrencyCap", **pool, holds_max=100)
     await ask("SetConcurrencyCap", **pool, product_id="prd_assistant", holds_max=50)
@@ -990,6 +991,19 @@ async def _change_plan(ask: Ask) -> None:
         included_credits="INCLUDED_CREDITS_VOID",
         paid_periods=[{**paid, "seats": "4"}],
     )
+
+
+async def use_leases(ask: Ask) -> None:
+    """Take a lease, use and renew it, and end it."""
+    by_eve = {"group_values": {"user_id": "eve"}}
+    asked = {"customer": "acme", "product_id": "prd_assistant", "credits_micros": str(20 * CREDIT)}
+    lease = await ask("Lease", **asked, **by_eve, ttl="60s")
+    of_lease = {"customer": "acme", "lease_id": lease["lease_id"]}
+    use = {"request_id": "use-1", "credits_micros": str(3 * CREDIT), **by_eve, "use_time": JUNE}
+    other = {"request_id": "use-2", "credits_micros": str(CREDIT), "properties": {"model": "large"}}
+    renewal = {"credits_micros": str(25 * CREDIT), "ttl": "30s"}
+    await ask("SettleLease", **of_lease, uses=[use, other], renewal=renewal)
+    await ask("EndLease", **of_lease, uses=[{**use, "request_id": "use-3"}])
 
 
 async def fill_alert(ask: Ask, url: str) -> None:

@@ -56,7 +56,7 @@ from services.ledger.domain.crossings.watch import Crossing, LevelCrossing
 from services.ledger.domain.responses import Response
 from services.ledger.wire.copies import plan_changes, repairs
 from services.ledger.wire.credits import grants, refunds
-from services.ledger.wire.gate import cap_groups, caps, concurrency_caps, gate, releases, shadow
+from services.ledger.wire.gate import cap_groups, caps, concurrency_caps, gate, leases, releases, shadow
 from services.ledger.wire.usage import corrections, rerates
 from tests.support.any_rpc import request_of
 from tests.support.golden import (
@@ -129,6 +129,9 @@ READS: dict[str, Callable[[Any], Any]] = {
     "EndGrantSchedule": schedules.end_from_wire,
     "EndRate": rate_changes.end_from_wire,
     "ExtendHold": gate.extend_hold_from_wire,
+    "Lease": leases.lease_from_wire,
+    "SettleLease": leases.settle_from_wire,
+    "EndLease": leases.end_from_wire,
     "FinalizeInvoice": invoices.finalize_from_wire,
     "IssueGrant": grants.issue_from_wire,
     "IssueTopUpGrant": grants.top_up_from_wire,
@@ -285,6 +288,7 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "RemoveOwnSpendCap",
         "SetOwnSpendCap",
         "SetTimeZone",
+        "SettleLease",
         "AdjustBalance",
         "AdjustSeats",
         "AmendUsage",
@@ -307,9 +311,11 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "DisableAutoTopUp",
         "EditGrantSchedule",
         "EndGrantSchedule",
+        "EndLease",
         "EndRate",
         "FinalizeInvoice",
         "IssueTopUpGrant",
+        "Lease",
         "NameSeats",
         "PauseAlert",
         "RecordInvoicePayment",

@@ -25,6 +25,7 @@ from services.ledger.domain.gate.lease import (
     SettleLease,
     TakeLease,
     UseResult,
+    is_lease,
 )
 from services.ledger.domain.gate.lease_terms import entitlement_of, require_leasable, terms_of
 from services.ledger.domain.gate.standing import CatalogCopies, CustomerRecord, PriceBook
@@ -175,7 +176,7 @@ class Leases:
     ) -> UsedLease:
         places = await tx.accounts.places_of_holds([(customer.customer_id, command.lease_id)])
         place = places.get((customer.customer_id, command.lease_id))
-        if place is None:
+        if place is None or not is_lease(command.lease_id):
             raise LeaseNotFound(lease_id=command.lease_id)
         book = await self._book(tx, customer.customer_id, place.product_ids[0])
         return await record_uses(
