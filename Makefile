@@ -92,8 +92,8 @@ protos-check: install ## fail when what was generated from protos/ is not up to 
 edge: install ## run the mesh with two Ledgers behind Envoy on port 7007: JSON over HTTP, gRPC-web, gRPC; prints curl lines
 	@$(RUN) -m deploy.local edge
 
-rolling: install ## restart two replicas of every service ROUNDS (default: 3) times under load, and count what callers see (PREVIOUS=commit: upgrade from it first)
-	@$(RUN) -m tests.rolling $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PREVIOUS),--previous $(PREVIOUS))
+rolling: install ## restart two replicas of every service ROUNDS (default: 3) times under load, and count what callers see (PREVIOUS=commit: upgrade from it first; ROLLBACK=commit: go back to it first)
+	@$(RUN) -m tests.rolling $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PREVIOUS),--previous $(PREVIOUS)) $(if $(ROLLBACK),--rollback $(ROLLBACK))
 
 chaos: install ## let faults strike a whole mesh under load for MINUTES (default: 10), from SEED (ONLY="disk full"), and compare everything
 	@$(RUN) -m tests.simulation.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)")

@@ -22,11 +22,13 @@ def main(
     drain_seconds: Annotated[float, typer.Option(min=0, help="of each replica, after SIGTERM")] = 1.0,
     age_seconds: Annotated[float, typer.Option(min=1, help="of connections")] = 5.0,
     previous: Annotated[str, typer.Option(help="a commit: its version runs first, and is upgraded")] = "",
+    rollback: Annotated[str, typer.Option(help="a commit: this version goes back to its, then forward")] = "",
 ) -> None:
     """Exit with status 1 if a caller saw an error or a figure is wrong."""
     with open_server() as server, tempfile.TemporaryDirectory(prefix="purser-rolling-") as folder:
-        code = _code_of(previous, Path(folder) / "previous") if previous else None
-        outcome = asyncio.run(_roll(server, Path(folder), rounds, drain_seconds, age_seconds, code))
+        before = _code_of(previous, Path(folder) / "previous") if previous else None
+        after = _code_of(rollback, Path(folder) / "rollback") if rollback else None
+        outcome = asyncio.run(_roll(server, Path(folder), rounds, drain_seconds, age_seconds, before, after))
     console = Console()
     console.print(_table(outcome))
     console.print(
@@ -45,7 +47,8 @@ async def _roll(
     rounds: int,
     drain_seconds: float,
     age_seconds: float,
-    code: Path | None,
+    previous: Path | None,
+    rollback: Path | None,
 ) -> Outcome:
     async with own_database(server) as databases:
         return await roll(
@@ -54,7 +57,8 @@ async def _roll(
             rounds=rounds,
             drain_seconds=drain_seconds,
             age_seconds=age_seconds,
-            previous=code,
+            previous=previous,
+            rollback=rollback,
         )
 
 

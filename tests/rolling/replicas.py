@@ -34,7 +34,7 @@ class Replicas:
     """All replicas. targets: of each service, the addresses of its replicas for callers, as gRPC takes them.
 
     drain_seconds: from SIGTERM until a replica takes no new calls. age_seconds: of connections. source: the folder of
-    the code that they run, until `restart` starts one with the code of this folder.
+    the code that they run, until `restart` starts one with other code.
     """
 
     def __init__(
@@ -74,12 +74,12 @@ class Replicas:
         """Return where the replicas of a service serve callers."""
         return self._addresses[service]
 
-    async def restart(self, service: str, number: int) -> None:
-        """Stop a replica as a cluster does, by SIGTERM, and start it again on its ports."""
+    async def restart(self, service: str, number: int, source: Path = SOURCE_ROOT) -> None:
+        """Stop a replica as a cluster does, by SIGTERM, and start it again on its ports with the code in `source`."""
         place = SERVICES.index(service) * REPLICAS + number
         old = self._replicas[place]
         await old.process.stop()
-        new = replace(old, process=self._child(service, number, SOURCE_ROOT))
+        new = replace(old, process=self._child(service, number, source))
         self._replicas[place] = new
         await self._start(new)
 

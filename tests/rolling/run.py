@@ -61,11 +61,14 @@ async def roll(
     age_seconds: float,
     pause_seconds: float = 0.0,
     previous: Path | None = None,
+    rollback: Path | None = None,
 ) -> Outcome:
     """Restart `replicas` of each service `rounds` times, one of each service at a time, while all are called.
 
     pause_seconds: of each caller between two steps. previous: the folder of an earlier version's code: that runs first;
-    then, before the rounds, all schemas are migrated and all replicas upgraded. Returns when every outbox is empty.
+    then, before the rounds, all schemas are migrated and all replicas upgraded. rollback: the folder of an earlier
+    version's code, to which all replicas go back before the rounds, with the schemas as they are; the rounds go forward
+    again. Returns when every outbox is empty.
     """
     began = time.monotonic()
     restarts: list[str] = []
@@ -91,6 +94,8 @@ async def roll(
         load.start()
         if previous is not None:
             restarts += await _upgrade(databases, mesh, load)
+        if rollback is not None:
+            restarts += await _replace(mesh, load, tuple(reversed(UPGRADED)), rollback, "rolled back")
         for _ in range(rounds):
             for number in range(replicas):
                 await load.everyone_answered()
@@ -136,13 +141,20 @@ async def _upgrade(databases: Databases, mesh: Replicas, load: Load) -> list[str
     await load.everyone_answered()
     for service in UPGRADED:
         await databases.migrate(service)
+    return await _replace(mesh, load, UPGRADED, SOURCE_ROOT, "upgraded")
+
+
+async def _replace(
+    mesh: Replicas, load: Load, services: Sequence[str], source: Path, how: str
+) -> list[str]:
+    """Restart one replica after the other with the code in `source`. Returns which, and `how`."""
     restarts = []
-    for service in UPGRADED:
+    for service in services:
         for number in range(REPLICAS):
             await load.everyone_answered()
-            await mesh.restart(service, number)
+            await mesh.restart(service, number, source)
             await asyncio.sleep(READY_SECONDS)
-            restarts.append(f"{service}-{number}, upgraded")
+            restarts.append(f"{service}-{number}, {how}")
     return restarts
 
 
