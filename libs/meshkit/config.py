@@ -37,6 +37,9 @@ class ProcessSettings(BaseSettings):
         le=300,
         description="seconds from SIGTERM, when it reports that it is not ready, until it accepts no new calls",
     )
+    metrics_listen: str = Field(
+        "", pattern=r"^(.+:\d+)?$", description="host:port for /metrics over HTTP; empty: not served"
+    )
 
 
 class FrontSettings(ProcessSettings):
@@ -134,9 +137,6 @@ class MeshSettings(DatabaseSettings):
         "",
         pattern=r"^(.+:\d+)?$",
         description="host:port for grpc.health.v1 alone, in plaintext, for probes; empty: not served",
-    )
-    metrics_listen: str = Field(
-        "", pattern=r"^(.+:\d+)?$", description="host:port for /metrics over HTTP; empty: not served"
     )
 
     @field_validator("listen")

@@ -13,10 +13,10 @@ from typing import Any
 
 import asyncpg
 import structlog
+from prometheus_client import Gauge, Histogram
 
 from meshkit.clock import Clock
 from meshkit.connections import Connections
-from meshkit.metrics import CLOCK_AHEAD_SECONDS, DATABASE_ANSWER_SECONDS, DATABASE_UP
 from meshkit.periodic import PeriodicTask
 from meshkit.poolers import PoolerUnusable
 
@@ -24,6 +24,21 @@ LOOK_EVERY_SECONDS = 0.5
 ANSWER_SECONDS_MAX = 1.5
 # One unanswered question may be our own machine's fault, for example while all services start at once.
 UNANSWERED_MAX = 1
+
+# Declared here, so that a process without a database does not show that it is away.
+DATABASE_UP = Gauge(
+    "mesh_database_up",
+    "1 while the database answers this process, 0 while it does not or before it was asked.",
+)
+DATABASE_ANSWER_SECONDS = Histogram(
+    "mesh_database_answer_seconds",
+    "Time of the question that a process asks its database twice a second over a separate connection, in seconds.",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5),
+)
+CLOCK_AHEAD_SECONDS = Gauge(
+    "mesh_clock_ahead_seconds",
+    "How far this process's clock is ahead of the database's, in seconds; negative: behind it.",
+)
 
 log = structlog.get_logger(__name__)
 

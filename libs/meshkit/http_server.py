@@ -3,25 +3,29 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Final
 
 import uvicorn
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from meshkit import tracing
 from meshkit.errors import PortTaken
+from meshkit.metrics import HTTP_REQUESTS, HTTP_SECONDS
 
 STOP_SECONDS_MAX = 5
 IDLE_SECONDS_DEFAULT = 5
 LIVENESS_PATH: Final = "/healthz"
 READINESS_PATH: Final = "/readyz"
+# A client may invent methods; each would be a label for good.
+_METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 
 class HttpServer:
-    """Serves `app` at host:port in the running event loop. name: what cannot listen, for PortTaken.
+    """Serves `app` at host:port in the running event loop. name: what cannot listen, for PortTaken and metrics.
 
     GET /healthz is answered with 200 as long as it serves, GET /readyz with 503 once it drains.
 
@@ -33,8 +37,8 @@ class HttpServer:
         self, name: str, app: ASGIApp, address: str, *, idle_seconds: int = IDLE_SECONDS_DEFAULT
     ) -> None:
         self._name = name
-        # Probes come every few seconds, so they are no spans.
-        self._app = _Probes(tracing.served_http(app))
+        # Probes come every few seconds, so they are neither spans nor counted.
+        self._app = _Probes(_Counted(name, tracing.served_http(app)))
         self._address = address
         self._idle_seconds = idle_seconds
         self._server: _Server | None = None
@@ -101,6 +105,33 @@ class _Probes:
             await PlainTextResponse("ok\n")(scope, receive, send)
         else:
             await PlainTextResponse("draining\n", status_code=503)(scope, receive, send)
+
+
+class _Counted:
+    """Counts the requests of an application, and how long each waits for the start of its answer.
+
+    The route is the pattern that Starlette has found, and empty if there is none: paths have ids in them.
+    """
+
+    def __init__(self, server: str, app: ASGIApp) -> None:
+        self._server = server
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "")
+                method = scope["method"] if scope["method"] in _METHODS else "other"
+                HTTP_REQUESTS.labels(self._server, method, route, str(message["status"])).inc()
+                HTTP_SECONDS.labels(self._server, route).observe(time.perf_counter() - began)
+            await send(message)
+
+        await self._app(scope, receive, counted)
 
 
 class _Server(uvicorn.Server):

@@ -21,6 +21,17 @@ RPC_SECONDS = Histogram(
     ["service", "rpc"],
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+HTTP_REQUESTS = Counter(
+    "mesh_http_requests",
+    "HTTP requests answered, by server, method, route as a pattern and status; no probes.",
+    ["server", "method", "route", "status"],
+)
+HTTP_SECONDS = Histogram(
+    "mesh_http_seconds",
+    "Time from an HTTP request's arrival to the start of its answer, in seconds.",
+    ["server", "route"],
+    buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
 OUTBOX_DELIVERIES = Counter(
     "mesh_outbox_deliveries",
     "Attempts to deliver a notice, by result (sent, failed, dead).",
@@ -45,19 +56,6 @@ BACKGROUND_FAILURES = Counter(
     "mesh_background_failures",
     "Rounds of periodic work that failed, by the name of the work, as in the log event sweep_failed.",
     ["work"],
-)
-DATABASE_UP = Gauge(
-    "mesh_database_up",
-    "1 while the database answers this process, 0 while it does not or before it was asked.",
-)
-DATABASE_ANSWER_SECONDS = Histogram(
-    "mesh_database_answer_seconds",
-    "Time of the question that a process asks its database twice a second over a separate connection, in seconds.",
-    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5),
-)
-CLOCK_AHEAD_SECONDS = Gauge(
-    "mesh_clock_ahead_seconds",
-    "How far this process's clock is ahead of the database's, in seconds; negative: behind it.",
 )
 CERTIFICATE_EXPIRE_SECONDS = Gauge(
     "mesh_certificate_expire_timestamp_seconds",

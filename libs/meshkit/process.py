@@ -97,6 +97,7 @@ def front_command_line(
 
     async def serve_front(loaded: F) -> None:
         request = StopRequest()
+        _serve_metrics(loaded)
         with traces(name, loaded):
             async with open_front(loaded, wall=wall) as server:
                 log.info("service_started", port=server.port)
@@ -219,9 +220,7 @@ async def serve_until_stopped(
     """
     request = StopRequest()
     clock = ManualClock(settings.sandbox_start_time) if settings.sandbox else wall
-    if settings.metrics_listen:
-        host, _, port = settings.metrics_listen.rpartition(":")
-        serve_metrics(host, int(port) + metrics_port_offset if int(port) else 0)
+    _serve_metrics(settings, port_offset=metrics_port_offset)
     with traces(name, settings):
         async with (
             open_service(settings, clock=clock, wall=wall, ids=Ids(wall)) as app,
@@ -232,3 +231,9 @@ async def serve_until_stopped(
             else:
                 on_serving(request.stop_at_once)
             await request.drained(app.drain, settings.drain_seconds)
+
+
+def _serve_metrics(settings: ProcessSettings, *, port_offset: int = 0) -> None:
+    if settings.metrics_listen:
+        host, _, port = settings.metrics_listen.rpartition(":")
+        serve_metrics(host, int(port) + port_offset if int(port) else 0)

@@ -57,7 +57,7 @@ async def open_portal(
             customer_places=_places(customer.PAGES),
             operator_places=_places(operator.PAGES),
         )
-        server = HttpServer("the portal", application(portal), settings.listen)
+        server = HttpServer("portal", application(portal), settings.listen)
         await server.start()
         try:
             yield server

@@ -144,9 +144,7 @@ async def _upgrade(databases: Databases, mesh: Replicas, load: Load) -> list[str
     return await _replace(mesh, load, UPGRADED, SOURCE_ROOT, "upgraded")
 
 
-async def _replace(
-    mesh: Replicas, load: Load, services: Sequence[str], source: Path, how: str
-) -> list[str]:
+async def _replace(mesh: Replicas, load: Load, services: Sequence[str], source: Path, how: str) -> list[str]:
     """Restart one replica after the other with the code in `source`. Returns which, and `how`."""
     restarts = []
     for service in services:

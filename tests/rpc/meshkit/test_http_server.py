@@ -3,6 +3,7 @@
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -61,6 +62,32 @@ async def test_a_port_that_is_taken_or_impossible_is_a_fault_that_names_it() -> 
         await first.stop()
     with pytest.raises(PortTaken, match="65536"):
         await a_server(65_536).start()
+
+
+def _counted(**labels: str) -> float:
+    labels = {"server": "counted", "method": "GET", **labels}
+    return REGISTRY.get_sample_value("mesh_http_requests_total", labels) or 0.0
+
+
+async def test_requests_are_counted_by_the_pattern_of_their_route_and_probes_are_not() -> None:
+    async def failing(request: Request) -> Response:
+        raise RuntimeError(request.path_params["name"])
+
+    routes = [Route("/names/{name}", _hello), Route("/failing/{name}", failing)]
+    server = HttpServer("counted", Starlette(routes=routes), f"{HOST}:0")
+    await server.start()
+    async with httpx.AsyncClient(trust_env=False, base_url=f"http://{HOST}:{server.port}") as http:
+        for path in ("/healthz", "/names/ann", "/names/ben", "/failing/ann", "/nowhere/ann"):
+            await http.get(path)
+        await http.request("INVENTED", "/names/ann")
+    await server.stop()
+
+    assert _counted(route="/names/{name}", status="200") == 2
+    assert _counted(route="/failing/{name}", status="500") == 1
+    assert _counted(route="", status="404") == 1
+    assert _counted(method="other", route="/names/{name}", status="405") == 1
+    assert REGISTRY.get_sample_value("mesh_http_seconds_count", {"server": "counted", "route": ""}) == 1
+    assert _counted(route="", status="200") == 0  # the probe
 
 
 async def test_a_request_that_its_caller_traces_is_a_span_and_a_probe_is_none(

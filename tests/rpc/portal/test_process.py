@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from deploy.local.ports import HOST, free_port
+from tests.support.metrics import documented, served
 from tests.support.portal import Browser, PortalMesh, portal_settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -34,6 +36,17 @@ async def process(settings: Mapping[str, str]) -> AsyncIterator[asyncio.subproce
         await running.wait()
 
 
+async def _serving(running: asyncio.subprocess.Process) -> str:
+    """Return the address of a portal that was just started."""
+    assert running.stderr is not None
+    started = None
+    while started is None:
+        line = await running.stderr.readline()
+        assert line, "it ended"
+        started = re.search(r"service_started\D+port=(\d+)", line.decode())
+    return f"http://{HOST}:{started[1]}"
+
+
 def environment(portal: PortalMesh) -> dict[str, str]:
     settings = portal_settings(portal.mesh)
     names = (
@@ -51,11 +64,9 @@ def environment(portal: PortalMesh) -> dict[str, str]:
 async def test_it_stops_at_once_while_a_balance_is_looked_at_and_logs_no_token(portal: PortalMesh) -> None:
     token = portal.token()
     async with process({**environment(portal), "PURSER_PORTAL_DRAIN_SECONDS": "0"}) as running:
+        address = await _serving(running)
         assert running.stderr is not None
-        started = None
-        while started is None:
-            started = re.search(r"service_started\D+port=(\d+)", (await running.stderr.readline()).decode())
-        async with Browser(f"http://127.0.0.1:{started[1]}") as browser:
+        async with Browser(address) as browser:
             await browser.enter(f"/enter?token={token}")
             await browser.get("/nowhere")
             await browser.post("/leave", headers={"origin": "https://evil.example"})
@@ -73,6 +84,20 @@ async def test_it_stops_at_once_while_a_balance_is_looked_at_and_logs_no_token(p
     assert "event: session-ended" not in rest
     assert "form_refused" in log
     assert token[-20:] not in log
+
+
+async def test_its_metrics_are_those_of_the_table_without_what_needs_a_database(portal: PortalMesh) -> None:
+    at = f"{HOST}:{free_port()}"
+    async with process({**environment(portal), "PURSER_PORTAL_METRICS_LISTEN": at}) as running:
+        address = await _serving(running)
+        async with Browser(address) as browser:
+            await browser.get("/balance")
+        found = await asyncio.to_thread(served, at)
+
+    table = documented()
+    assert found.kinds == {name: one.kind for name, one in table.items() if one.served_by == "all"}
+    assert found.labels["mesh_http_requests_total"] == {table["mesh_http_requests_total"].labels}
+    assert found.values["mesh_http_requests_total"] == found.values["mesh_http_seconds_count"] >= 1
 
 
 async def test_missing_and_wrong_settings_are_reported_together() -> None:

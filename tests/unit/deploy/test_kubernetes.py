@@ -224,7 +224,7 @@ def test_every_process_gets_the_settings_that_it_requires_and_listens_where_its_
     settings: Any = loaded(process, _environment("production", process, pod))
 
     listens = (
-        {"http": settings.listen}
+        {"http": settings.listen, "metrics": settings.metrics_listen}
         if process in FRONTS
         else {
             "callers": settings.listen,
