@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lease, renewals and EndLease: what is reserved, for how long, and at which prices."""
 
+import asyncio
 from datetime import timedelta
 
 from grpc import StatusCode
@@ -11,7 +12,7 @@ from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from tests.support.faults import bad_fields, fault
 from tests.support.leases import a_use, end, renewed, settle, take
-from tests.support.ledger import AI, CREDIT, JUNE, RunningLedger, a_rate, running_ledger
+from tests.support.ledger import AI, CREDIT, JUNE, RunningLedger, a_rate, running_ledger, two_ledgers
 from tests.support.postgres import Databases
 
 SECOND = timedelta(seconds=1)
@@ -248,3 +249,14 @@ async def test_malformed_requests_name_their_fields(ledger: RunningLedger) -> No
         await settle(ledger, "lse_none")
     with fault(StatusCode.NOT_FOUND, "LEASE_NOT_FOUND"):
         await end(ledger, (await ledger.authorize(1)).hold_id)
+
+
+async def test_a_lease_asked_for_twice_at_once_on_two_replicas_is_one(databases: Databases) -> None:
+    async with two_ledgers(databases) as replicas:
+        for number in range(10):
+            asked = {"request_id": f"lease-{number}"}
+            told = await asyncio.gather(*(take(one, 1_000, **asked) for one in replicas for _ in range(2)))
+
+            assert len({one.lease_id for one in told}) == 1
+            assert told[0].leased_micros == 400 * CREDIT
+            await end(replicas[0], told[0].lease_id)

@@ -81,9 +81,14 @@ class Leases:
             customer = await self._customer(tx, command.customer)
             book = await self._book(tx, customer.customer_id, command.product_id)
             first = await tx.responses.find(customer.customer_id, command, Leased)
-            entitlement = entitlement_of(book, at)
             if first is None and customer.is_suspended:
                 return _denied(DenialReason.CUSTOMER_SUSPENDED, at)
+            try:
+                entitlement = entitlement_of(book, at)
+            except ProductNotLeasable:
+                if first is None:
+                    raise
+                entitlement = None  # the lease goes on; only its prices are not stated any more
             if entitlement is None:
                 return (
                     LeaseAnswer(first, LeaseTerms(), at) if first else _denied(DenialReason.NOT_ENTITLED, at)
@@ -106,6 +111,8 @@ class Leases:
                 prices=[entitlement.price],
             )
             terms = terms_of(opened.now, book, at)
+            # A twin may have held the lock before us; what it did then stands in the way of this request.
+            first = first or await tx.responses.find(customer.customer_id, command, Leased)
             if first is not None:
                 return LeaseAnswer(first, terms, at)
             account, leased = leasing.take(
