@@ -7,6 +7,7 @@ from typing import Any
 
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_pb2 as pb
+from tests.simulation import lease_model
 from tests.simulation.model import NEVER, Pool, add_months, worth
 
 AI, IMAGES = "crt_ai", "crt_images"
@@ -16,6 +17,7 @@ POOLS = [(customer, credit_type) for customer in CUSTOMERS for credit_type in (A
 TTL_DEFAULT = timedelta(minutes=5)
 BARRED = ("CUSTOMER_SUSPENDED", "NOT_ENTITLED")
 FULL = "TOO_MANY_IN_FLIGHT"
+LEASING = (pb.LeaseRequest, pb.SettleLeaseRequest, pb.EndLeaseRequest)
 
 Answer = Any  # a response, or the reason of an error
 
@@ -33,10 +35,14 @@ class Shadow:
 
     def answer(self, request: Any, told: Answer) -> Answer:
         """Return the expected answer. told: the Ledger's answer, since only the Ledger chooses the ids of holds."""
+        if getattr(request, "hold_id", "").startswith("lse_"):
+            return "INVALID_FIELDS"
         customer = self.names.get(request.customer)
         if customer is None:
             return "CUSTOMER_NOT_FOUND"
         name = (customer, request.request_id)
+        if isinstance(request, LEASING):
+            return self._of_lease(customer, request, told)
         if name in self.given:
             first, answer = self.given[name]
             return answer if first == request else "REQUEST_ID_REUSED"
@@ -51,6 +57,36 @@ class Shadow:
         if getattr(answer, "decision", pb.DECISION_ALLOWED) == pb.DECISION_ALLOWED:
             self.given[name] = (request, answer)
         return answer
+
+    def _of_lease(self, customer: str, request: Any, told: Answer) -> Answer:
+        name = (customer, request.request_id)
+        is_new = name not in self.given
+        if not is_new and self.given[name][0] != request:
+            return "REQUEST_ID_REUSED"
+        if isinstance(request, pb.LeaseRequest):
+            if request.product_id not in PRODUCTS:
+                return "PRODUCT_NOT_FOUND"
+            credit_type = PRODUCTS[request.product_id]
+            pool = self.pools[customer, credit_type]
+        else:
+            try:
+                credit_type, pool = self._place(customer, request.lease_id)
+            except LookupError:
+                return "LEASE_NOT_FOUND"
+        if is_new:
+            try:
+                answer = (
+                    lease_model.lease(pool, credit_type, request, told)
+                    if isinstance(request, pb.LeaseRequest)
+                    else lease_model.settle(pool, credit_type, request)
+                )
+            except LookupError as fault:
+                return fault.args[0]
+            if not isinstance(answer, pb.LeaseResponse) or answer.lease_id:
+                self.given[name] = (request, answer)
+        else:
+            answer = self.given[name][1]
+        return lease_model.as_of(pool, answer, told)
 
     def _answer(self, customer: str, request: Any, told: Answer) -> Any:
         if isinstance(request, pb.AuthorizeRequest | pb.DebitRequest):

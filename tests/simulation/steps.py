@@ -128,6 +128,45 @@ class Steps:
     async def extend(self, replica: int, twice: bool, hold: Drawn, ttl: int | None) -> None:
         await self._world.ask(self._extend(hold, ttl), replica, twice=twice)
 
+    async def lease(self, replica: int, twice: bool, ask: Drawn, ttl: int | None) -> None:
+        asked = self._asking(ask | {"in_units": False})
+        await self._world.ask(pb.LeaseRequest(**asked, ttl=_seconds(ttl)), replica, twice=twice)
+
+    async def settle_lease(
+        self, replica: int, twice: bool, number: int, uses: list[Drawn], renewal: int | None, ends: bool
+    ) -> None:
+        """Settle one of the leases there were, with new uses and sometimes with those of an earlier call."""
+        found = [
+            (customer, hold_id)
+            for (customer, _), pool in self._world.shadow.pools.items()
+            for hold_id in pool.holds
+            if hold_id.startswith("lse_")
+        ]
+        if not found:
+            return
+        customer, lease_id = found[number % len(found)]
+        of_lease = {"request_id": self._request_id(), "customer": customer, "lease_id": lease_id}
+        made = [self._use(use) for use in uses]
+        made += [
+            use
+            for one in self._world.asked
+            if number % 3 == 0 and getattr(one, "lease_id", "") == lease_id
+            for use in one.uses
+        ][:2]
+        request: pb.EndLeaseRequest | pb.SettleLeaseRequest
+        if ends:
+            request = pb.EndLeaseRequest(**of_lease, uses=made)
+        else:
+            request = pb.SettleLeaseRequest(**of_lease, uses=made)
+            if renewal is not None:
+                request.renewal.credits_micros = renewal
+        await self._world.ask(request, replica, twice=twice)
+
+    def _use(self, use: Drawn) -> pb.LeaseUse:
+        amount = {"quantity_micros" if use["in_units"] else "credits_micros": use["amount"]}
+        group_values = {"user_id": use["user"]} if use["user"] else {}
+        return pb.LeaseUse(request_id=self._request_id(), group_values=group_values, **amount)
+
     async def together(self, replica: int, asks: list[Drawn], holds: list[Drawn]) -> None:
         """Send debits, captures and releases to both replicas at the same time."""
         requests: list[Any] = self._debits(asks)
@@ -463,6 +502,17 @@ _steps: dict[str, st.SearchStrategy[Drawn]] = {
     "capture": _drawn(replica=_replicas, twice=_flags, hold=_holds),
     "release": _drawn(replica=_replicas, twice=_flags, hold=_holds),
     "extend": _drawn(replica=_replicas, twice=_flags, hold=_holds, ttl=_ttls),
+    "lease": _drawn(
+        replica=_replicas, twice=_flags, ask=_asks, ttl=st.sampled_from([None, None, 1, 300, 600])
+    ),
+    "settle_lease": _drawn(
+        replica=_replicas,
+        twice=_flags,
+        number=_numbers,
+        uses=st.lists(_drawn(user=_users, amount=_amounts, in_units=_flags), max_size=4),
+        renewal=st.none() | st.just(0) | _amounts,
+        ends=_rarely,
+    ),
     "together": _drawn(
         replica=_replicas,
         asks=st.lists(_asks, min_size=1, max_size=2),
@@ -557,11 +607,13 @@ ASKING = one_of(
     "debit_batch",
     "repeat",
     "together",
+    *2 * ["lease"],
 )
 HOLDING = one_of(
     *2 * ["capture"],
     *2 * ["capture_lines"],
     *2 * ["at_the_end"],
+    *4 * ["settle_lease"],
     "release",
     "extend",
     "capture_batch",
@@ -611,5 +663,6 @@ ORDERLY = one_of(
     *2 * ["grant"],
     *3 * ["seats"],
     *6 * ["wait"],
+    *2 * ["lease", "settle_lease"],
     *["release", "extend", "capture_batch", "cap", "overage", "suspend", "end_contract"],
 )
