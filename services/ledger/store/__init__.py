@@ -29,6 +29,7 @@ from services.ledger.domain.credits.unit_of_work import (
 )
 from services.ledger.domain.credits.verification import Verification
 from services.ledger.domain.retention import HOLDS_KEPT_AFTER_CREATION
+from services.ledger.store import citus
 from services.ledger.store.audit import Audit
 from services.ledger.store.connection import ACQUIRE_SECONDS_MAX, Connection, Pool
 from services.ledger.store.copies import Copies
@@ -166,7 +167,7 @@ class PostgresStore:
     ) -> T:
         for attempt in range(1, TRANSACTION_ATTEMPTS_MAX + 1):
             try:
-                async with connect() as connection, connection.transaction():
+                async with connect() as connection, citus.transaction(connection):
                     transaction = Transaction(connection, wall=self._wall, ids=self._ids, locks=locks)
                     found = await work(transaction)
                 self.has_new_entries |= transaction.accounts.has_new_entries
@@ -203,7 +204,7 @@ class PostgresStore:
                     written = await write_changes(connection, changes, answers, events, epoch=epoch)
                 self.has_new_entries |= with_new_entries(changes) & written
                 return written
-            async with self._own_connection() as connection, connection.transaction():
+            async with self._own_connection() as connection, citus.transaction(connection):
                 written = await write_changes(connection, changes, answers, events, epoch=epoch)
                 extras = [change for change in changes if change.key in written and not change.is_plain]
                 await write_extras(connection, extras, wall=self._wall, ids=self._ids)
@@ -284,7 +285,7 @@ class PostgresStore:
         if self._is_pooled:
             return connection
         try:
-            await connection.execute(f"SET lock_timeout = {LANE_LOCK_TIMEOUT_MS}")
+            await connection.limit_lock_waits(LANE_LOCK_TIMEOUT_MS)
         except BaseException:
             await self._discard(connection)
             raise

@@ -9,7 +9,8 @@ Source: https://docs.citusdata.com (SQL support); tried with the version that de
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, Final
 
@@ -34,12 +35,14 @@ SHARED_TABLES: Final = frozenset(
 _IS_CITUS: Final = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')"
 # A generic plan does not know the customer, so Citus refuses it. With one connection to each worker, all that a
 # transaction reads of a customer is of one snapshot, as it is on plain PostgreSQL. Hiding shards from queries on
-# pg_class would make asyncpg's question for the types of a statement's parameters take seconds.
+# pg_class would make asyncpg's question for the types of a statement's parameters take seconds. Workers get settings only
+# with a transaction in which they are SET LOCAL.
 _SETTINGS: Final = """
     SET plan_cache_mode = force_custom_plan;
     SET citus.max_adaptive_executor_pool_size = 1;
     SET citus.multi_shard_modify_mode = 'sequential';
-    SET citus.override_table_visibility = off
+    SET citus.override_table_visibility = off;
+    SET citus.propagate_set_commands = 'local'
 """
 _READ: Final = re.compile(r"(?<!DELETE )\b(FROM|JOIN) ledger\.(\w+)(?: (?:AS )?([a-z]\w*))?")
 _CHANGED: Final = re.compile(r"\b(?:UPDATE|DELETE FROM) ledger\.\w+ (?:AS )?([a-z]\w*)")
@@ -49,13 +52,22 @@ _BY_CUSTOMER: Final = re.compile(
 
 
 class LedgerConnection(asyncpg.Connection):  # type: ignore[misc]
-    """A connection that knows whether its database is Citus, once `detect_citus` has asked."""
+    """A connection that knows whether its database is Citus, once `detect_citus` has asked.
 
-    __slots__ = ("is_citus",)
+    lock_timeout: how long a statement waits for a lock, as PostgreSQL writes it; known on Citus only.
+    """
+
+    __slots__ = ("is_citus", "lock_timeout")
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.is_citus = False
+        self.lock_timeout = ""
+
+    async def limit_lock_waits(self, milliseconds: int) -> None:
+        """Set how long statements of this session wait for a lock."""
+        await self.execute(f"SET lock_timeout = {milliseconds}")
+        self.lock_timeout = str(milliseconds)
 
 
 async def detect_citus(connection: Any) -> None:
@@ -63,6 +75,16 @@ async def detect_citus(connection: Any) -> None:
     connection.is_citus = await connection.fetchval(_IS_CITUS)
     if connection.is_citus:
         await connection.execute(_SETTINGS)
+        connection.lock_timeout = await connection.fetchval("SHOW lock_timeout")
+
+
+@asynccontextmanager
+async def transaction(connection: Any) -> AsyncIterator[None]:
+    """Open a transaction in which no statement waits longer for a lock than the session allows, on workers too."""
+    async with connection.transaction():
+        if connection.is_citus:
+            await connection.execute(f"SET LOCAL lock_timeout = '{connection.lock_timeout}'")
+        yield
 
 
 async def fetch_by_customer(connection: Any, statement: str, *arguments: Any) -> list[Any]:

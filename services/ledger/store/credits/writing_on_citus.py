@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 
 from services.ledger.domain.credits.unit_of_work import PoolKey
-from services.ledger.store.citus import narrowed
+from services.ledger.store.citus import narrowed, transaction
 
 _INSERTED: Final = re.compile(r"INSERT INTO ledger\.\w+(?: AS \w+)? \(([^)]*)\)")
 _GUARD: Final = "JOIN (SELECT * FROM ledger.pools WHERE customer_id = $2) AS guard "
@@ -57,7 +57,7 @@ async def write_by_customer(
     """
     found: set[PoolKey] = set()
     for customer_id, parts in sorted(_by_customer(written).items()):
-        async with nullcontext() if connection.is_in_transaction() else connection.transaction():
+        async with nullcontext() if connection.is_in_transaction() else transaction(connection):
             found |= await _write(connection, customer_id, parts, epoch, answered, slots)
     return found
 
