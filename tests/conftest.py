@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -8,6 +9,7 @@ from hypothesis import settings
 from meshkit import db
 from meshkit.db import SESSION_SETTINGS
 from meshkit.rpc import client
+from tests.citus.recording import STATEMENTS, Recorder
 from tests.support.postgres import CITUS_URL, databases, postgres_server
 from tests.support.workers import Controller
 
@@ -44,3 +46,5 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(Controller(), "purser-controller")
+    if folder := os.environ.get(STATEMENTS):
+        config.pluginmanager.register(Recorder(Path(folder)), "purser-statements")

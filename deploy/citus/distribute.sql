@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Spreads the Ledger's tables over the workers of a Citus cluster. Run it as the owner of the schema `ledger` on the
--- coordinator, once after the first migration and again after each later one: what is distributed already is skipped.
+-- coordinator, once after the first migration and again after each later one: what is distributed already is skipped,
+-- and so is what a later migration creates.
 --
 -- Rows of one customer are together on one worker: every table with customer_id in its key is distributed by it, and
 -- co-located with ledger.customers. What every customer's decision reads is copied to all workers. What neither is read
@@ -21,6 +22,7 @@ DECLARE
         'products', 'rate_cards', 'rates', 'epochs', 'customer_aliases', 'watches', 'more_watches'];
 BEGIN
     FOREACH name IN ARRAY copied LOOP
+        CONTINUE WHEN to_regclass('ledger.' || name) IS NULL;
         -- Citus takes a table into its metadata with the one that it refers to, but does not copy it.
         IF NOT EXISTS (
             SELECT FROM pg_dist_partition WHERE logicalrelid = ('ledger.' || name)::regclass AND repmodel = 't'
@@ -29,6 +31,7 @@ BEGIN
         END IF;
     END LOOP;
     FOREACH name IN ARRAY distributed LOOP
+        CONTINUE WHEN to_regclass('ledger.' || name) IS NULL;
         IF NOT EXISTS (
             SELECT FROM pg_dist_partition WHERE logicalrelid = ('ledger.' || name)::regclass AND partmethod = 'h'
         ) THEN

@@ -18,24 +18,31 @@ _TABLES = """
 _SUMS = ("usage_by_hour", "usage_by_period", "usage_positions")
 # A refused write leaves a record.
 _RECORDS = ("audit_events",)
-# The sessions that wait for a lock, from FROM onwards.
-WAITING = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+# On Citus, sessions wait on the workers.
+_SESSIONS = """
+    SELECT CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN 'citus_stat_activity'
+        ELSE 'pg_stat_activity' END
+"""
 WAIT_SECONDS_MAX = 60
 ROUND_TRIPS_OF_GRACE = 50
 
 
 class Sql:
-    """One connection as administrator, who has rights that the Ledger's role does not have."""
+    """One connection as administrator, who has rights that the Ledger's role does not have.
 
-    def __init__(self, connection: Any) -> None:
+    waiting: the SQL of the sessions that wait for a lock, from FROM onwards.
+    """
+
+    def __init__(self, connection: Any, sessions: str) -> None:
         self._connection = connection
+        self.waiting = f"FROM {sessions} WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
     @classmethod
     @asynccontextmanager
     async def connected(cls, url: str) -> AsyncIterator[Self]:
         connection = await asyncpg.connect(url)
         try:
-            yield cls(connection)
+            yield cls(connection, await connection.fetchval(_SESSIONS))
         finally:
             await connection.close()
 
@@ -97,9 +104,17 @@ class Sql:
             raise
         await (transaction.commit() if keeps else transaction.rollback())
 
+    async def lock(self, table: str, *, but: str = "") -> None:
+        """Lock all rows of a table but those of one customer; customer by customer, since Citus cannot lock all."""
+        for row in await self.rows(f"SELECT DISTINCT customer_id FROM ledger.{table} ORDER BY customer_id"):
+            if row["customer_id"] != but:
+                await self.execute(
+                    f"SELECT FROM ledger.{table} WHERE customer_id = '{row['customer_id']}' FOR UPDATE"
+                )
+
     async def until_waiting(self, sessions: int) -> None:
         """Return when so many sessions wait for a lock. Raises TimeoutError after 10 s."""
-        await self.until(f"SELECT count(*) >= {sessions} {WAITING}")
+        await self.until(f"SELECT count(*) >= {sessions} {self.waiting}")
 
     async def until_somebody_waits(self) -> None:
         """Return when a session of the Ledger waits for a lock, and its other sessions had time to reach theirs.

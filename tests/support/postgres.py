@@ -34,6 +34,7 @@ MEMORY_BYTES_MIN = 4_000_000_000
 # Two for each worker of a small cluster: several customers of one test are on different ones.
 CITUS_SHARDS = 4
 CITUS_URL = "PURSER_CITUS_URL"
+_MAKING = 9700  # the advisory lock of who makes a database on Citus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,10 +195,16 @@ async def make_database(on: PostgresServer) -> Databases:
 async def _make_on_citus(on: PostgresServer, name: str) -> Databases:
     await cluster.make_database(on.admin_url, name)
     made = _databases(on, name)
-    for service in database.SERVICES:
-        await made.remake_schema(service)
-        await made.migrate(service)
-    await cluster.distribute(made.owner_url("ledger"), shards=CITUS_SHARDS)
+    # Citus makes the roles that own functions on the workers again, and two sessions cannot do that at once.
+    turn = await database.connect(on.admin_url)
+    try:
+        await turn.execute(f"SELECT pg_advisory_lock({_MAKING})")
+        for service in database.SERVICES:
+            await made.remake_schema(service)
+            await made.migrate(service)
+        await cluster.distribute(made.owner_url("ledger"), shards=CITUS_SHARDS)
+    finally:
+        await turn.close()
     return made
 
 

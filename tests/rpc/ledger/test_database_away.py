@@ -125,7 +125,7 @@ async def test_a_write_whose_answer_was_lost_is_done_once_and_told_when_asked_ag
         await wired.debit(0, credits_micros=1)
         await wired.debit(0, credits_micros=1)
     async with sql.transaction():
-        await sql.execute("SELECT FROM ledger.pools FOR UPDATE")
+        await sql.lock("pools")
         asked = asyncio.create_task(wired.debit(100, request_id="lost"))
         await sql.until_somebody_waits()
         # The statement is on its way and goes on without us: nobody here knows what it did.
@@ -166,7 +166,7 @@ async def test_a_lock_that_is_kept_too_long_is_aborted_and_may_be_asked_again(
     ledger: RunningLedger, sql: Sql
 ) -> None:
     async with sql.transaction():
-        await sql.execute("SELECT FROM ledger.pools FOR UPDATE")
+        await sql.lock("pools")
         with fault(StatusCode.ABORTED, "TRANSACTION_CONFLICT"):
             await ledger.debit(100, request_id="again")
 

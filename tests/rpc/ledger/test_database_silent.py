@@ -93,7 +93,7 @@ async def test_a_ledger_whose_database_is_silent_ends_when_it_is_asked_to(
 async def test_a_slow_statement_is_not_taken_for_silence(ledger: RunningLedger, sql: Sql) -> None:
     """It waits for a lock for longer than the watch waits for an answer."""
     async with sql.transaction():
-        await sql.execute("SELECT FROM ledger.pools FOR UPDATE")
+        await sql.lock("pools")
         asked = asyncio.create_task(ledger.debit(100))
         await sql.until_somebody_waits()
         await sql.value("SELECT pg_sleep(2.2)")

@@ -163,7 +163,7 @@ async def test_a_full_queue_delays_an_import_and_fails_nothing(ledger: RunningLe
 
     await ledger.debit(1)
     async with sql.transaction():
-        await sql.execute("SELECT FROM ledger.pools FOR UPDATE")
+        await sql.lock("pools")
         others = [asyncio.create_task(record(number)) for number in range(8)]
         await sql.until_somebody_waits()
         importing = asyncio.create_task(send(ledger, chunks(some_events(1_000), size=1_000)))

@@ -172,7 +172,9 @@ async def test_a_void_that_waits_while_a_job_charges_its_event_takes_it_back(
         Sql.connected(databases.admin_url) as watching,
     ):
         async with sql.transaction():
-            await sql.rows("SELECT FROM ledger.usage_events WHERE transaction_id = 'e0' FOR UPDATE")
+            await sql.rows(
+                "SELECT FROM ledger.usage_events WHERE customer_id = 'cus_acme' AND transaction_id = 'e0' FOR UPDATE"
+            )
             tasks.create_task(finish(rerating))
             await watching.until_somebody_waits()
             tasks.create_task(void(early, "e0"))

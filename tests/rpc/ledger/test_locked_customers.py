@@ -13,11 +13,10 @@ from services.ledger.operations.gate.gate import GATE
 from services.ledger.wire.gate.batches import ITEMS_MAX
 from tests.support.faults import fault, outcome
 from tests.support.ledger import CREDIT, JUNE, RunningLedger
-from tests.support.ledger_sql import WAITING, Sql
+from tests.support.ledger_sql import Sql
 from tests.support.reported import an_event, record
 
 ACME = "SELECT FROM ledger.pools WHERE customer_id = 'cus_acme' FOR UPDATE"
-EVERYBODY = "SELECT FROM ledger.pools WHERE customer_id <> 'cus_globex' FOR UPDATE"
 ALLOWED, DENIED = pb.DECISION_ALLOWED, pb.DECISION_DENIED
 SEEN = pytest.mark.parametrize("is_seen", [False, True], ids=["unseen", "seen"])
 # Decisions that wait for a lock at the same time, and writes, of the 10 connections that a test's Ledger has.
@@ -148,7 +147,7 @@ async def test_more_customers_wait_than_there_are_connections_for_it_and_others_
     for name in names:
         await _sign(ledger, name)
     async with sql.transaction():
-        await sql.execute(EVERYBODY)
+        await sql.lock("pools", but="cus_globex")
         waiting = _in_background(*(ledger.debit(1, customer=name) for name in names))
         await sql.until_somebody_waits()
 
@@ -165,12 +164,12 @@ async def test_writes_that_wait_for_locks_leave_the_gate_and_the_reads_their_con
     for name in names:
         await _sign(ledger, name)
     async with sql.transaction():
-        await sql.execute(EVERYBODY)
+        await sql.lock("pools", but="cus_globex")
         waiting = _in_background(*(ledger.top_up(1, customer=name) for name in names))
         await sql.until_waiting(WRITES)
         await sql.until_somebody_waits()
 
-        assert await sql.value(f"SELECT count(*) {WAITING}") == WRITES
+        assert await sql.value(f"SELECT count(*) {sql.waiting}") == WRITES
         assert (await ledger.debit(999, customer="globex")).decision == DENIED
         balance = await ledger.gate.GetBalance(pb.GetBalanceRequest(customer="acme"))
         assert balance.pools[0].available_micros == 400 * CREDIT
@@ -229,7 +228,7 @@ async def test_a_table_that_a_migration_locks_makes_all_wait_and_nobody_fail(
         waiting = _in_background(ledger.debit(1), ledger.debit(1, customer="globex"), ledger.debit(999))
         await sql.until_somebody_waits()
         # The lane's own session gives up soon; then another one waits.
-        lane = await sql.until(f"SELECT min(pid) {WAITING}")
-        await sql.until(f"SELECT EXISTS (SELECT {WAITING} AND pid <> {lane})")
+        lane = await sql.until(f"SELECT min(pid) {sql.waiting}")
+        await sql.until(f"SELECT EXISTS (SELECT {sql.waiting} AND pid <> {lane})")
 
     assert [one.decision for one in await asyncio.gather(*waiting)] == [ALLOWED, ALLOWED, DENIED]

@@ -45,7 +45,7 @@ async def test_more_than_may_wait_is_refused_with_when_to_come_back_and_nothing_
 ) -> None:
     batches = [_batch(number) for number in range(BATCHES_THAT_FIT + 1)]
     async with sql.transaction():
-        await sql.execute("SELECT FROM ledger.pools FOR UPDATE")
+        await sql.lock("pools")
         in_flight = asyncio.create_task(ledger.debit(1))
         await sql.until_somebody_waits()
         calls = [asyncio.ensure_future(ledger.gate.DebitBatch(batch)) for batch in batches]
@@ -73,7 +73,7 @@ async def test_a_service_that_stops_answers_whom_it_has_heard(databases: Databas
         async with open_channel(ledger.address) as channel:
             caller = replace(ledger, gate=LedgerServiceStub(channel))
             async with sql.transaction():
-                await sql.execute("SELECT FROM ledger.pools FOR UPDATE")
+                await sql.lock("pools")
                 heard = [asyncio.create_task(caller.debit(1)) for _ in range(3)]
                 await sql.until_somebody_waits()
                 stopping = asyncio.create_task(service.aclose())

@@ -173,7 +173,7 @@ async def test_twins_that_come_at_once_get_one_answer_and_do_one_thing(
     async with sql.transaction():
         # What the writes need is locked until all the twins have asked.
         for table in ("customers", "pools", "spend_caps"):
-            await sql.execute(f"SELECT FROM ledger.{table} FOR UPDATE")
+            await sql.lock(table)
         twins = [asyncio.create_task(write.call(ledger, request)) for _ in range(TWINS)]
         await sql.until_somebody_waits()
     answers = await asyncio.gather(*twins)

@@ -194,7 +194,7 @@ async def test_a_file_that_is_being_imported_is_refused(ledger: RunningLedger, p
     await ledger.debit(1)
     async with importing(path, ledger.address) as first:
         async with sql.transaction():
-            await sql.execute("SELECT FROM ledger.pools FOR UPDATE")
+            await sql.lock("pools")
             await sql.until_somebody_waits()
             second = await import_file(path, ledger.address)
         finished = await first.ended()

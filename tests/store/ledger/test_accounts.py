@@ -142,7 +142,6 @@ async def test_an_account_that_is_as_it_was_writes_nothing(books: Books, sql: Sq
     assert await sql.everything() == before
 
 
-@pytest.mark.plain_postgres("sees waits in pg_stat_activity: on Citus they are on a worker")
 async def test_a_pool_is_read_by_one_at_a_time_and_others_meanwhile(books: Books, sql: Sql) -> None:
     await books.sign(GLOBEX)
     is_read, may_go = asyncio.Event(), asyncio.Event()

@@ -159,12 +159,11 @@ async def test_who_has_no_pools_has_an_empty_balance_and_who_is_not_known_has_no
             await books.reports.balance(unknown, None)
 
 
-@pytest.mark.plain_postgres("locks rows of all customers")
 async def test_a_balance_does_not_wait_for_who_has_locked_the_pool(books: Books, sql: Sql) -> None:
     before = await books.reports.balance(ACME, None)
 
     async with sql.transaction(keeps=True):
-        await sql.execute("SELECT FROM ledger.pools FOR UPDATE")
+        await sql.lock("pools")
         await sql.execute("UPDATE ledger.grants SET captured_micros = 1")
         meanwhile = await books.reports.balance(ACME, None)
     after = await books.reports.balance(ACME, None)
@@ -173,12 +172,11 @@ async def test_a_balance_does_not_wait_for_who_has_locked_the_pool(books: Books,
     assert after.pools[0].available == before.pools[0].available - Credits(1)
 
 
-@pytest.mark.plain_postgres("locks rows of all customers")
 async def test_a_balance_in_which_something_is_due_waits_and_is_settled(books: Books, sql: Sql) -> None:
     books.clock.advance_to(JULY)
 
     async with sql.transaction():
-        await sql.execute("SELECT FROM ledger.pools FOR UPDATE")
+        await sql.lock("pools")
         waiting = asyncio.create_task(books.reports.balance(ACME, None))
         await sql.until_somebody_waits()
         assert not waiting.done()

@@ -179,11 +179,10 @@ async def test_what_memory_would_allow_is_decided_by_what_is_so(databases: Datab
     assert _again("outrun") == outrun + 1
 
 
-@pytest.mark.plain_postgres("locks rows of all customers")
 async def test_a_caller_that_goes_away_takes_nobody_along(books: Books, sql: Sql) -> None:
     await _see(books)
     async with sql.transaction():
-        await sql.execute("SELECT FROM ledger.pools FOR UPDATE")
+        await sql.lock("pools")
         in_flight = [asyncio.ensure_future(ask(books.gate, _debit(f"first-{n}", 1))) for n in range(3)]
         await sql.until_somebody_waits()
         behind = [asyncio.ensure_future(ask(books.gate, _debit(f"later-{n}", 1))) for n in range(3)]

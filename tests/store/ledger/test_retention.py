@@ -181,7 +181,6 @@ async def test_a_slot_is_emptied_once_for_a_generation(books: Books, sql: Sql) -
     assert await _filled(sql) == {0, 1, 2}
 
 
-@pytest.mark.plain_postgres("sees waits in pg_stat_activity: on Citus they are on a worker")
 async def test_a_slot_in_use_is_left_for_the_next_time_and_nobody_waits_for_it(
     books: Books, sql: Sql
 ) -> None:
