@@ -106,7 +106,10 @@ image-check: install ## carry out the steps of the image's Dockerfile in a plain
 
 citus: install ## run the Ledger's tests on the Citus cluster whose coordinator PURSER_CITUS_URL names (TESTS="tests/store/ledger …")
 	@test -n "$$PURSER_CITUS_URL" || { echo "purser: set PURSER_CITUS_URL to a coordinator, such as postgresql://postgres@127.0.0.1:9700/purser; deploy/citus/README.md says how one gets Citus for a trial"; exit 1; }
-	@$(RUN) -m pytest $(or $(TESTS),tests/store/ledger tests/e2e/test_story.py tests/simulation/test_races_two_replicas.py)
+	@rm -rf build/citus-statements
+	@PURSER_CITUS_STATEMENTS=build/citus-statements $(RUN) -m pytest --timeout=300 \
+		$(or $(TESTS),tests/store/ledger tests/rpc/ledger tests/e2e/test_story.py tests/simulation/test_races_two_replicas.py)
+	@$(if $(TESTS),,PURSER_CITUS_STATEMENTS=build/citus-statements) $(RUN) -m pytest tests/citus
 	@PURSER_SIMULATE_STEPS=$(or $(CITUS_STEPS),2000) $(RUN) -m pytest tests/simulation/test_model.py --timeout=0
 
 sbom: install ## write the bill of materials of the image's packages (CycloneDX) into SBOM (default: build/sbom.json)

@@ -35,7 +35,6 @@ def test_citus_refused_no_statement(recorded: Recorded) -> None:
 def test_every_text_of_sql_in_the_store_has_run_on_citus(recorded: Recorded) -> None:
     missing = never_ran(texts_of_store(), recorded.ran)
 
-    print(f"{len(recorded.ran)} distinct statements have run on Citus")
     assert [text for text in missing if text.place.partition(":")[0] not in NOT_ON_CITUS] == []
 
 

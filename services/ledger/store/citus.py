@@ -35,8 +35,8 @@ SHARED_TABLES: Final = frozenset(
 _IS_CITUS: Final = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')"
 # A generic plan does not know the customer, so Citus refuses it. With one connection to each worker, all that a
 # transaction reads of a customer is of one snapshot, as it is on plain PostgreSQL. Hiding shards from queries on
-# pg_class would make asyncpg's question for the types of a statement's parameters take seconds. Workers get settings only
-# with a transaction in which they are SET LOCAL.
+# pg_class would make asyncpg's question for the types of a statement's parameters take seconds. Workers get
+# only those settings that are SET LOCAL in a transaction.
 _SETTINGS: Final = """
     SET plan_cache_mode = force_custom_plan;
     SET citus.max_adaptive_executor_pool_size = 1;
