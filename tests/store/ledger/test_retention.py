@@ -102,6 +102,17 @@ async def test_a_hold_is_kept_while_it_is_held_and_for_35_days_after_its_time_wa
     assert await _forget(books, sql, at + timedelta(days=35) + TICK) == 1
 
 
+async def test_leases_are_dropped_by_their_age_and_younger_holds_are_not(books: Books, sql: Sql) -> None:
+    old, young, hold = [(await books.authorize(1)).hold_id for _ in range(3)]
+    await sql.execute("UPDATE ledger.holds SET state = 'RELEASED'")
+    await sql.execute("UPDATE ledger.holds SET hold_id = 'lse_0' WHERE hold_id = $1", old)
+    await sql.execute("UPDATE ledger.holds SET hold_id = 'lse_z' WHERE hold_id = $1", young)
+
+    assert await _forget(books, sql, JUNE + timedelta(days=36)) == 1
+    left = await sql.rows("SELECT hold_id FROM ledger.holds")
+    assert {row["hold_id"] for row in left} == {"lse_z", hold}
+
+
 async def test_holds_are_dropped_in_steps_the_oldest_first(books: Books, sql: Sql) -> None:
     held = [(await books.authorize(1)).hold_id for _ in range(25)]
     await sql.execute("UPDATE ledger.holds SET state = 'RELEASED'")
