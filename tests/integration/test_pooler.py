@@ -21,6 +21,7 @@ from tests.support.ledger_sql import Sql
 from tests.support.mesh import SwitchedMesh, acme_at, pending
 from tests.support.pgbouncer import POOL_SIZE, pgbouncer, pooled
 from tests.support.postgres import Databases
+from tests.support.silent_proxy import Silence, SilentProxy
 
 LIMITS = {"statement_timeout": "61s", "lock_timeout": "62s", "idle_in_transaction_session_timeout": "63s"}
 AWAY = (StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
@@ -97,6 +98,29 @@ async def test_a_full_database_behind_a_pooler_is_reported_and_used_again(
             await until_health(ledger.address, NOT_SERVING)
         finally:
             await sql.execute(f'ALTER DATABASE "{databases.name}" CONNECTION LIMIT -1')
+        await until_health(ledger.address, SERVING)
+
+        await ledger.debit(5, request_id="again")
+        assert (await ledger.pool()).available_micros == 395 * CREDIT
+
+
+async def test_a_database_that_falls_silent_behind_a_pooler_is_reported_and_used_again(
+    databases: Databases, tmp_path: Path
+) -> None:
+    program, short_wait = pgbouncer(), ("server_connect_timeout = 2",)
+    await _limit(databases, LIMITS)
+    async with (
+        SilentProxy.before(databases.address) as wire,
+        pooled(databases.at(wire.address), tmp_path, program, more=short_wait) as through,
+        running_ledger(through) as ledger,
+    ):
+        await ledger.sell_assistant()
+        await ledger.sign_acme()
+
+        wire.fall_silent(Silence.HANGS)  # the pooler still answers
+        assert await outcome(ledger.debit(5, request_id="again")) == AWAY
+        await until_health(ledger.address, NOT_SERVING)
+        wire.another_answers()
         await until_health(ledger.address, SERVING)
 
         await ledger.debit(5, request_id="again")

@@ -64,7 +64,7 @@ async def pooled(
 ) -> AsyncIterator[Databases]:
     """Yield the databases as services reach them through a PgBouncer. more: lines of its configuration."""
     port = free_port()
-    host, _, database_port = databases.address.rpartition(":")
+    host, _, database_port = databases.address_of("ledger").rpartition(":")
     users = folder / "users.txt"
     users.write_text(
         "".join(
