@@ -65,6 +65,14 @@ async def drop_database(coordinator_url: str, name: str) -> None:
         await _execute(node, [f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'])
 
 
+async def make_schema(admin_url: str, schema: str, *, owner: str) -> None:
+    """Make a service's schema empty, for its owner. admin_url: of the database, on the coordinator."""
+    await _execute(
+        make_url(admin_url),
+        [f"DROP SCHEMA IF EXISTS {schema} CASCADE", f'CREATE SCHEMA {schema} AUTHORIZATION "{owner}"'],
+    )
+
+
 async def distribute(owner_url: str, *, shards: int) -> None:
     """Spread the Ledger's tables over the workers, as its owner, who has migrated them. shards: of each table."""
     connection = await database.connect(owner_url)

@@ -2,6 +2,7 @@
 """`python -m tests.perf run` and `… picture`: the Ledger's speed relative to the limits of the machine."""
 
 import asyncio
+import os
 import shutil
 import signal
 import sys
@@ -24,6 +25,7 @@ from tests.perf.database import open_databases
 from tests.perf.goals import PROMISES, Figure, NotMeasured
 from tests.perf.load import SOURCE_ROOT
 from tests.perf.run import run as measure
+from tests.support.postgres import CITUS_URL
 
 STATE_FOLDER = SOURCE_ROOT / ".purser"
 PICTURE = results.LATEST.with_name("bench.png")
@@ -35,7 +37,7 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
 
 @app.command()
 def run(
-    only: Annotated[str, typer.Option(help="such as P1,P4; empty: all of P1 to P26")] = "",
+    only: Annotated[str, typer.Option(help="such as P1,P4; empty: P1 to P26, P25 only with PURSER_CITUS_URL")] = "",
     rounds: Annotated[int, typer.Option(min=1, help="rounds of each series")] = DEFAULT.rounds,
     seconds: Annotated[float, typer.Option(min=0.1, help="seconds measured in each round")] = DEFAULT.seconds,
     entries: Annotated[
@@ -135,7 +137,7 @@ def _wanted(only: str) -> list[str]:
     if unknown := [name for name in names if name not in PROMISES]:
         console.print(f"purser: there is no {', '.join(unknown)}; choose among {', '.join(PROMISES)}")
         sys.exit(2)
-    return names or list(PROMISES)
+    return names or [name for name in PROMISES if name != "P25" or CITUS_URL in os.environ]
 
 
 if __name__ == "__main__":

@@ -66,10 +66,10 @@ class Databases:
                 await database.restrict(server, name, role_prefix=self.name)
             finally:
                 await server.close()
-            await _make_commits_table(_inside(self.admin_url, name))
+            await _make_commits_table(inside(self.admin_url, name))
             yield Database(
-                admin_url=_inside(self.admin_url, name),
-                urls={service: _inside(url, name) for service, url in self.urls.items()},
+                admin_url=inside(self.admin_url, name),
+                urls={service: inside(url, name) for service, url in self.urls.items()},
             )
         finally:
             await self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
@@ -181,5 +181,6 @@ def _parent_if_postgres(backend: int) -> int | None:
     return int(rest.split()[1]) if "postgres" in name else None
 
 
-def _inside(url: str, name: str) -> str:
+def inside(url: str, name: str) -> str:
+    """Return the URL of another database of the same server."""
     return make_url(url).set(database=name).render_as_string(hide_password=False)

@@ -129,6 +129,7 @@ PROMISES: Mapping[str, Promise] = {
             )
         ),
     ),
+    "P25": Promise("1 in flight on Citus: p50", (Goal(3.0, "× plain PostgreSQL's"),)),
     "P26": Promise("P1's calls, 1 % of them traced", (_at_least(0.95, "× without traces"),)),
 }
 

@@ -11,6 +11,7 @@ from tests.perf import (
     growth,
     imports,
     mesh_latency,
+    on_citus,
     overload,
     races,
     seats,
@@ -49,6 +50,7 @@ MEASUREMENTS: Mapping[tuple[str, ...], Measurement] = {
     ("P22",): webhooks.crossings_and_hanging_endpoints,
     ("P23",): watches.alerts_on_everyone,
     ("P24",): affinity.one_replica_for_each_customer,
+    ("P25",): on_citus.beside_plain,
     ("P26",): traces.sampled,
 }
 

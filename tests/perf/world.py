@@ -145,6 +145,24 @@ class Stubs:
             )
         )
 
+    async def warm(self, names: Iterable[str]) -> None:
+        """Let the Ledger read each of these customers, and nothing be held: a hold of a unit, and its release."""
+
+        async def one(name: str) -> None:
+            request = pb.AuthorizeRequest(
+                request_id=f"{name}-read",
+                customer=name,
+                product_id=PRODUCT,
+                quantity_micros=UNITS_MICROS,
+                group_values={"user_id": USERS[0]},
+            )
+            held = await self.gate.Authorize(request)
+            await self.gate.Release(
+                pb.ReleaseRequest(request_id=f"{name}-left", customer=name, hold_id=held.hold_id)
+            )
+
+        await _each(names, one)
+
     async def verify(self) -> apb.VerifyLedgerResponse:
         """Recount everything."""
         return await self.admin.VerifyLedger(apb.VerifyLedgerRequest(), timeout=VERIFY_SECONDS_MAX)

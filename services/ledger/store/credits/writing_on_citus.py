@@ -2,8 +2,8 @@
 """The guarded write on Citus: customer by customer, each in a transaction on the worker that has its rows.
 
 Citus sends a statement to a worker as a whole if it changes rows or inserts into one table, but not if it does both.
-So the parts that change rows are one statement with the guard. Each part that inserts is another statement, which joins
-the pool that the guard has locked.
+So the parts that change rows are one statement with the guard. Each part that inserts is another statement, for the
+rows of the pools that the guard has locked.
 """
 
 import re
@@ -17,7 +17,7 @@ from services.ledger.domain.credits.unit_of_work import PoolKey
 from services.ledger.store.citus import narrowed, transaction
 
 _INSERTED: Final = re.compile(r"INSERT INTO ledger\.\w+(?: AS \w+)? \(([^)]*)\)")
-_GUARD: Final = "JOIN (SELECT * FROM ledger.pools WHERE customer_id = $2) AS guard "
+ROWS_AT_ONCE: Final = 100
 
 
 class PartSql(NamedTuple):
@@ -82,8 +82,11 @@ async def _write(
     found = {(row["customer_id"], row["credit_type_id"]) for row in guarded}
     for part, rows in parts:
         if _is_insert(part) and (of_pools := [row for row in rows if row[:2] in found]):
-            more = [] if slots is None or part.row != answered.row else [slots.written]
-            await connection.execute(_inserting(part), of_pools, customer_id, *more)
+            places = [] if slots is None or part.row != answered.row else slots.written
+            for first in range(0, len(of_pools), ROWS_AT_ONCE):
+                some = of_pools[first : first + ROWS_AT_ONCE]
+                statement = insert_of_values(part, len(some), len(places))
+                await connection.execute(statement, customer_id, *places, *some)
     return found
 
 
@@ -112,20 +115,29 @@ def _changing(parts: tuple[PartSql, ...], answered: Answered | None) -> str:
 
 
 @cache
-def _inserting(part: PartSql) -> str:
-    """Return the statement of a part that inserts. $1 are its rows, $2 is the customer, $3 the slots of responses.
+def insert_of_values(part: PartSql, count: int, slots: int) -> str:
+    """Return the statement that inserts rows. $1 is the customer, then come the slots of responses and the rows.
 
-    Citus needs the customer's id to come from the joined table.
+    Of VALUES, Citus knows the shard at once; it would plan an INSERT … SELECT for every shard. count: of the rows.
     """
-    sql = part.sql.format(rows=f"unnest($1::ledger.{part.row}[]) AS d", slots="$3").replace(
-        "JOIN guard ", _GUARD
-    )
-    inserted = _INSERTED.search(sql)
-    assert inserted is not None
-    rest = ", ".join(f"d.{column.strip()}" for column in inserted[1].split(",")[1:])
-    return sql.replace("SELECT d.*", f"SELECT d.customer_id, {rest}").replace(
-        "SELECT d.customer_id", "SELECT guard.customer_id"
-    )
+    insert, _, rest = part.sql.partition("SELECT ")
+    selected, _, rest = rest.partition(" FROM ")
+    found = _INSERTED.search(insert)
+    assert found is not None
+    names = found[1] if selected.strip() == "d.*" else selected
+    columns = [name.strip().removeprefix("d.") for name in names.split(",")]
+    places = [f"${2 + number}::smallint" for number in range(slots)] or [""]
+    rows = [f"(${2 + slots + number}::ledger.{part.row})" for number in range(count)]
+    values = [
+        ", ".join(
+            "$1" if column == "customer_id" else place if column == "s.slot" else f"{row}.{column}"
+            for column in columns
+        )
+        for row in rows
+        for place in places
+    ]
+    _, conflict, action = rest.partition("ON CONFLICT")
+    return f"{insert} VALUES ({'), ('.join(values)}) {conflict}{action}"
 
 
 def _by_customer(written: Written) -> Mapping[str, list[tuple[PartSql, Rows]]]:
