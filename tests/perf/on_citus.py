@@ -79,7 +79,7 @@ async def _database(coordinator_url: str, folder: Path) -> AsyncIterator[Databas
         )
         await cluster.make_database(coordinator_url, name)
         owner, runtime = (inside(of["ledger"], name) for of in (urls.owner, urls.runtime))
-        await cluster.make_schema(inside(coordinator_url, name), "ledger", owner=role_of(owner))
+        await cluster.make_schema(inside(coordinator_url, name), "ledger", owner=f"{roles}_ledger")
         await migrate(owner, service="ledger", runtime_role=role_of(runtime))
         await cluster.distribute(owner, shards=SHARDS)
         yield Database(admin_url=inside(coordinator_url, name), urls={"ledger": runtime})
