@@ -179,6 +179,9 @@ async def test_what_memory_would_allow_is_decided_by_what_is_so(databases: Datab
     assert _again("outrun") == outrun + 1
 
 
+@pytest.mark.plain_postgres(
+    "waits for the lane's first statement; on Citus each customer's is preceded by another"
+)
 async def test_a_caller_that_goes_away_takes_nobody_along(books: Books, sql: Sql) -> None:
     await _see(books)
     async with sql.transaction():
