@@ -17,8 +17,10 @@ STORE: Final = SOURCE_ROOT / "services/ledger/store"
 _SQL: Final = re.compile(
     r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|JOIN|WHERE|FOR (UPDATE|SHARE)|ON CONFLICT|SET LOCAL)\b"
 )
-# Filled in, or named by its table when a guarded write inserts on Citus.
-_PLACEHOLDER: Final = re.compile(r"\{\w*\}|(?<=SELECT )d\.(\*|customer_id)|(?<=JOIN )guard\b( USING)?")
+# What is filled in, and how rows of a guarded write are inserted: on Citus as VALUES.
+_PLACEHOLDER: Final = re.compile(
+    r"SELECT d\.[^()]* FROM \{rows\} JOIN guard USING \([^)]*\)( CROSS JOIN .* AS s \(slot\))?|\{\w*\}"
+)
 _CUT: Final = "\0"
 _NARROWING: Final = frozenset({"citus.py", "writing_on_citus.py"})
 # What differs between a text and the same text on Citus, and what both become.

@@ -193,12 +193,12 @@ async def make_database(on: PostgresServer) -> Databases:
 
 
 async def _make_on_citus(on: PostgresServer, name: str) -> Databases:
-    await cluster.make_database(on.admin_url, name)
     made = _databases(on, name)
-    # Citus makes the roles that own functions on the workers again, and two sessions cannot do that at once.
+    # For each database Citus alters the roles on the workers again, and two sessions cannot do that at once.
     turn = await database.connect(on.admin_url)
     try:
         await turn.execute(f"SELECT pg_advisory_lock({_MAKING})")
+        await cluster.make_database(on.admin_url, name)
         for service in database.SERVICES:
             await made.remake_schema(service)
             await made.migrate(service)
