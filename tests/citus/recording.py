@@ -46,6 +46,10 @@ class RecordingConnection(LedgerConnection):
     async def executemany(self, command: str, *arguments: Any, **options: Any) -> Any:
         return await _recorded(command, super().executemany(command, *arguments, **options))
 
+    def cursor(self, query: str, *arguments: Any, **options: Any) -> Any:
+        _here.ran.add(query)  # if it is refused, the call that has asked for it fails
+        return super().cursor(query, *arguments, **options)
+
 
 class Recorder:
     """A pytest plugin that makes each pool of the Ledger's store record, and writes a file when the session ends."""

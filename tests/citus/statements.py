@@ -21,6 +21,7 @@ _SQL: Final = re.compile(
 _PLACEHOLDER: Final = re.compile(
     r"SELECT d\.[^()]* FROM \{rows\} JOIN guard USING \([^)]*\)( CROSS JOIN .* AS s \(slot\))?|\{\w*\}"
 )
+_ALIAS: Final = re.compile(r"(\bledger\.\{\w*\}) AS (?=[a-z])")
 _CUT: Final = "\0"
 _NARROWING: Final = frozenset({"citus.py", "writing_on_citus.py"})
 # What differs between a text and the same text on Citus, and what both become.
@@ -100,7 +101,7 @@ def _value(part: ast.expr) -> str:
 
 
 def _sql(node: ast.expr, parts: list[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    whole = "".join(parts)
+    whole = _ALIAS.sub(r"\1 ", "".join(parts))
     if _SQL.search(whole):
         pieces = tuple(
             piece for part in _PLACEHOLDER.sub(_CUT, whole).split(_CUT) if (piece := canonical(part))

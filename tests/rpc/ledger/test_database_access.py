@@ -54,6 +54,7 @@ async def rotated(databases: Databases, sql: Sql, tmp_path: Path) -> AsyncIterat
     await sql.execute(f'DROP ROLE "{role}"')
 
 
+@pytest.mark.plain_postgres("needs a server that asks for passwords; a cluster for trials trusts every login")
 async def test_a_rotated_password_is_read_from_its_file_without_a_restart(
     databases: Databases, sql: Sql, rotated: tuple[str, Path]
 ) -> None:
