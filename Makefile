@@ -68,8 +68,8 @@ simulate: install ## compare the Ledger with its model, from SEED (default: rand
 fuzz: install ## call every method with awkward requests, from SEED (default: random), for SECONDS (default: 60) seconds
 	@$(RUN) -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
-crash: install ## kill -9 Ledgers and PostgreSQL KILLS (default: 30) times under load, from SEED, and verify all sums
-	@$(RUN) -m tests.simulation.crash --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+crash: install ## kill -9 Ledgers and PostgreSQL KILLS (default: 30) times under load, from SEED, and verify all sums (with PURSER_CITUS_PROGRAMS: nodes of a Citus cluster)
+	@$(RUN) -m tests.simulation.crash --kills $(KILLS) $(if $(SEED),--seed $(SEED)) $(if $(PURSER_CITUS_PROGRAMS),--citus $(PURSER_CITUS_PROGRAMS))
 
 crash-import: install ## kill -9 importer, Ledger and PostgreSQL while EVENTS (default: 100000) are imported, from SEED, and verify
 	@$(RUN) -m tests.simulation.crash_import --events $(EVENTS) $(if $(SEED),--seed $(SEED))
@@ -111,6 +111,8 @@ citus: install ## run the Ledger's tests on the Citus cluster whose coordinator 
 		$(or $(TESTS),tests/store/ledger tests/rpc/ledger tests/e2e/test_story.py tests/simulation/test_races_two_replicas.py)
 	@$(if $(TESTS),,PURSER_CITUS_STATEMENTS=build/citus-statements) $(RUN) -m pytest tests/citus
 	@PURSER_SIMULATE_STEPS=$(or $(CITUS_STEPS),2000) $(RUN) -m pytest tests/simulation/test_model.py --timeout=0
+	@$(if $(PURSER_CITUS_PROGRAMS),$(RUN) -m tests.simulation.crash --kills $(KILLS) --citus $(PURSER_CITUS_PROGRAMS),echo "purser: PURSER_CITUS_PROGRAMS names no folder of a PostgreSQL with Citus: no node was killed")
+	@$(RUN) -m tests.perf run --only P25
 
 sbom: install ## write the bill of materials of the image's packages (CycloneDX) into SBOM (default: build/sbom.json)
 	@mkdir -p $(dir $(SBOM))

@@ -12,6 +12,8 @@ from sqlalchemy.engine import URL, make_url
 
 from deploy.local import database
 from deploy.local.fault import Fault
+from meshkit.database_url import role_of
+from meshkit.db import migrate
 
 DISTRIBUTE = Path(__file__).parent / "distribute.sql"
 HOW_TO_GET_CITUS = (
@@ -45,7 +47,11 @@ async def nodes_of(coordinator_url: str) -> list[URL]:
 
 async def make_database(coordinator_url: str, name: str) -> None:
     """Create a database with Citus on every node of a cluster, and make it known to the coordinator."""
-    nodes = await nodes_of(coordinator_url)
+    await join(await nodes_of(coordinator_url), name)
+
+
+async def join(nodes: Sequence[URL], name: str) -> None:
+    """Create a database with Citus on these servers, the coordinator first, and make them one cluster in it."""
     for node in nodes:
         await _execute(node, [f"CREATE DATABASE \"{name}\" ENCODING 'UTF8' TEMPLATE template0"])
         await _execute(node.set(database=name), ["CREATE EXTENSION citus"])
@@ -59,18 +65,23 @@ async def make_database(coordinator_url: str, name: str) -> None:
     )
 
 
+async def prepare(
+    coordinator_url: str, name: str, *, state_folder: Path, role_prefix: str, shards: int
+) -> database.ServiceUrls:
+    """Create a database, migrate the Ledger's schema in it and spread its tables. See deploy.local.database.prepare."""
+    await make_database(coordinator_url, name)
+    urls = await database.prepare(
+        coordinator_url, state_folder=state_folder, database=name, role_prefix=role_prefix
+    )
+    await migrate(urls.owner["ledger"], service="ledger", runtime_role=role_of(urls.runtime["ledger"]))
+    await distribute(urls.owner["ledger"], shards=shards)
+    return urls
+
+
 async def drop_database(coordinator_url: str, name: str) -> None:
     """Drop a database from every node of a cluster, with all data."""
     for node in await nodes_of(coordinator_url):
         await _execute(node, [f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'])
-
-
-async def make_schema(admin_url: str, schema: str, *, owner: str) -> None:
-    """Make a service's schema empty, for its owner. admin_url: of the database, on the coordinator."""
-    await _execute(
-        make_url(admin_url),
-        [f"DROP SCHEMA IF EXISTS {schema} CASCADE", f'CREATE SCHEMA {schema} AUTHORIZATION "{owner}"'],
-    )
 
 
 async def distribute(owner_url: str, *, shards: int) -> None:

@@ -59,7 +59,7 @@ class EmbeddedPostgres:
 
     port: 0 means any free port, a new one at each start. durable=False: for temporary data (tests); faster, but lost
     when the machine crashes. free_megabytes_min: with less free disk space the server does not start. settings: more
-    settings of the server, by name.
+    settings of the server, by name. programs: the folder of PostgreSQL 18's programs, by default those of the wheel.
     Start it from the main thread: the kernel stops the server when the thread that started it ends.
     """
 
@@ -71,8 +71,10 @@ class EmbeddedPostgres:
         durable: bool = True,
         free_megabytes_min: int = FREE_MEGABYTES_MIN,
         settings: Mapping[str, str] = MappingProxyType({}),
+        programs: Path | None = None,
     ) -> None:
         self._settings = settings
+        self._programs = programs
         self.folder = folder.absolute()
         self.port = port
         self._fixed_port = port
@@ -112,7 +114,7 @@ class EmbeddedPostgres:
             self._take_lock()
             try:
                 self._check_free_disk()
-                launch = _launcher(self.folder)
+                launch = _launcher(self.folder, self._programs or binaries())
                 if not self._data.exists():
                     self._initialise(launch)
                 launch.hand_over(self._data)
@@ -259,7 +261,8 @@ class EmbeddedPostgres:
 class _Launcher:
     """Starts PostgreSQL programs: never as root, and such that they stop when this process ends."""
 
-    def __init__(self, prefix: tuple[str, ...], owner: int | None) -> None:
+    def __init__(self, programs: Path, prefix: tuple[str, ...], owner: int | None) -> None:
+        self._programs = programs
         self.prefix = prefix
         self._owner = owner
 
@@ -273,7 +276,7 @@ class _Launcher:
 
     def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
-            [*self.prefix, str(binaries() / program), *arguments],
+            [*self.prefix, str(self._programs / program), *arguments],
             capture_output=True,
             env=_environment(),
             check=False,
@@ -281,7 +284,7 @@ class _Launcher:
 
     def popen(self, program: str, *arguments: str, log: BinaryIO) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [*self.prefix, str(binaries() / program), *arguments],
+            [*self.prefix, str(self._programs / program), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -292,7 +295,7 @@ class _Launcher:
 
 
 @functools.cache
-def _launcher(folder: Path) -> _Launcher:
+def _launcher(folder: Path, programs: Path) -> _Launcher:
     """Return the first launcher that works, tested with the server program and `folder`."""
     die_with_parent = ("setpriv", "--pdeathsig", "INT", "--")
     ways: list[tuple[tuple[str, ...], int | None]]
@@ -305,7 +308,7 @@ def _launcher(folder: Path) -> _Launcher:
         ways = [((*namespace, *die_with_parent), None), (namespace, None), ((*nobody, *capability), NOBODY)]
     else:
         ways = [(die_with_parent, None), ((), None)]
-    postgres = binaries() / "postgres"
+    postgres = programs / "postgres"
     reason = ""
     for prefix, owner in ways:
         probe = [*prefix, "sh", "-c", '"$0" --version && test -w "$1"', str(postgres), str(folder)]
@@ -315,7 +318,7 @@ def _launcher(folder: Path) -> _Launcher:
             reason = f"{error.filename} is missing"
             continue
         if tried.returncode == 0:
-            return _Launcher(prefix, owner)
+            return _Launcher(programs, prefix, owner)
         reason = fault_line(tried.stderr)
     problem = (
         "as root it must change to another user, and cannot"

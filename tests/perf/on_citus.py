@@ -9,8 +9,6 @@ from pathlib import Path
 
 from deploy.citus import cluster
 from deploy.local import database
-from meshkit.database_url import role_of
-from meshkit.db import migrate
 from tests.perf.bench import IN_FLIGHT, Bench, by_round, highest, holds, p50s, rates, raw
 from tests.perf.database import Database, inside
 from tests.perf.goals import Figure, NotMeasured
@@ -71,18 +69,12 @@ async def beside_plain(bench: Bench, wanted: Collection[str]) -> Mapping[str, Fi
 @asynccontextmanager
 async def _database(coordinator_url: str, folder: Path) -> AsyncIterator[Database]:
     """A database on all nodes with the Ledger's tables spread over the workers, dropped at the end of the block."""
-    roles = f"purser_perf_{secrets.token_hex(4)}"
-    name = f"{roles}_citus"
+    name = f"purser_perf_{secrets.token_hex(4)}"
     try:
-        urls = await database.prepare(
-            coordinator_url, state_folder=folder / "citus", database=roles, role_prefix=roles
+        urls = await cluster.prepare(
+            coordinator_url, name, state_folder=folder / "citus", role_prefix=name, shards=SHARDS
         )
-        await cluster.make_database(coordinator_url, name)
-        owner, runtime = (inside(of["ledger"], name) for of in (urls.owner, urls.runtime))
-        await cluster.make_schema(inside(coordinator_url, name), "ledger", owner=f"{roles}_ledger")
-        await migrate(owner, service="ledger", runtime_role=role_of(runtime))
-        await cluster.distribute(owner, shards=SHARDS)
-        yield Database(admin_url=inside(coordinator_url, name), urls={"ledger": runtime})
+        yield Database(admin_url=inside(coordinator_url, name), urls=urls.runtime)
     finally:
         await cluster.drop_database(coordinator_url, name)
-        await database.drop(coordinator_url, roles, role_prefix=roles)
+        await database.drop(coordinator_url, name, role_prefix=name)

@@ -11,7 +11,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,13 +44,21 @@ class RunStopped(Exception):
 
 
 async def crash(
-    kills: int, seed: int, *, cut_share: float = CUT_SHARE, say: Console | None = None
+    kills: int,
+    seed: int,
+    *,
+    cut_share: float = CUT_SHARE,
+    citus: Path | None = None,
+    say: Console | None = None,
 ) -> Outcome:
-    """Kill `kills` times while writers write, and recount. seed: decides targets, instants, cuts and requests."""
+    """Kill `kills` times while writers write, and recount. seed: decides targets, instants, cuts and requests.
+
+    citus: the programs of a PostgreSQL with Citus, to kill nodes of a cluster.
+    """
     outcome = Outcome(seed=seed, planned=kills)
     dice = random.Random(seed)
     folder = Path(tempfile.mkdtemp(prefix="purser-crash-"))
-    cluster = Cluster(folder)
+    cluster = Cluster(folder, citus=citus)
     began = time.monotonic()
     try:
         await cluster.start()
@@ -59,7 +67,7 @@ async def crash(
         outcome.proxy = FaultProxy(addresses, cut_share=cut_share, dice=random.Random(dice.random()))
         try:
             async with outcome.proxy.open():
-                await _kill_under_load(cluster, outcome, plan_of(kills, dice), dice, say)
+                await _kill_under_load(cluster, outcome, plan_of(kills, dice, cluster.targets), dice, say)
         except* RunStopped as stopped:
             outcome.stopped = str(stopped.exceptions[0])
             outcome.wrong = list(outcome.book.wrong)
@@ -78,10 +86,10 @@ async def crash(
     return outcome
 
 
-def plan_of(kills: int, dice: random.Random) -> list[str]:
+def plan_of(kills: int, dice: random.Random, targets: Mapping[str, int] = TARGETS) -> list[str]:
     """Return what is killed, in order: each target once while there are kills left, then targets drawn at random."""
-    more = dice.choices(list(TARGETS), list(TARGETS.values()), k=max(0, kills - len(TARGETS)))
-    return [*TARGETS, *more][:kills]
+    more = dice.choices(list(targets), list(targets.values()), k=max(0, kills - len(targets)))
+    return [*targets, *more][:kills]
 
 
 async def _kill_under_load(
@@ -171,12 +179,16 @@ def main(
         int | None,
         typer.Option(help="the same seed makes the same kills and requests; without it, a random one"),
     ] = None,
+    citus: Annotated[
+        Path | None,
+        typer.Option(help="folder of the programs of a PostgreSQL 18 with Citus: kill nodes of a cluster"),
+    ] = None,
 ) -> None:
     """Kill Ledgers and PostgreSQL under load, and recount. Exits with 1 when there is a finding."""
     console = Console(highlight=False)
     chosen = secrets.randbelow(10**6) if seed is None else seed
     console.print(f"seed {chosen}")
-    outcome = asyncio.run(crash(kills, chosen, say=console))
+    outcome = asyncio.run(crash(kills, chosen, citus=citus, say=console))
     console.print(table_of(outcome))
     for line in verdict(outcome):
         console.print(line, style="green" if outcome.is_good else "red", markup=False)

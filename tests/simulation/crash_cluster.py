@@ -8,43 +8,50 @@ import socket
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
+from deploy.citus import cluster
 from deploy.local import database
-from meshkit.database_url import role_of
 from meshkit.db import migrate
+from tests.simulation.own_citus import SHARDS, OwnCitus
 from tests.simulation.own_postgres import PATIENCE_SECONDS, OwnPostgres
 from tests.support.ledger_process import LedgerProcess
 
 WORKERS = 2
+CITUS_WORKERS = 2
 # What is killed, with relative frequencies: a worker, which its parent restarts; a replica; PostgreSQL's postmaster;
 # the parent of the workers; a replica and PostgreSQL at the same time.
 TARGETS = {"worker": 3, "replica": 3, "postmaster": 3, "parent": 1, "replica and postmaster": 1}
+# On Citus: a worker of the database instead of its only server, and the coordinator.
+CITUS_TARGETS = {"Citus worker": 4, "Citus coordinator": 1, "worker": 1, "replica": 1}
 
 
 class Cluster:
     """A durable PostgreSQL, two Ledger workers on one port, and a Ledger replica on another port.
 
-    together: the parent of the workers; only if the cluster has some. alone: the replica.
+    citus: the programs of a PostgreSQL with Citus; the database is a coordinator and two workers then. together: the
+    parent of the workers; only if the cluster has some. alone: the replica.
     """
 
-    def __init__(self, folder: Path, *, has_workers: bool = True) -> None:
+    def __init__(self, folder: Path, *, has_workers: bool = True, citus: Path | None = None) -> None:
         self.url = ""
+        self.targets = TARGETS if citus is None else CITUS_TARGETS
         self._has_workers = has_workers
         self.together: LedgerProcess
         self.alone: LedgerProcess
         self._folder = folder
         self._stack = AsyncExitStack()
-        self._postgres = OwnPostgres(folder / "postgres", port=self._reserve_port())
+        self._postgres: OwnPostgres | OwnCitus
+        if citus is None:
+            self._postgres = OwnPostgres(folder / "postgres", port=self._reserve_port())
+        else:
+            coordinator, *workers = [self._reserve_port() for _ in range(1 + CITUS_WORKERS)]
+            self._postgres = OwnCitus(folder / "citus", ports=(coordinator, *workers), programs=citus)
 
     async def start(self) -> None:
         """Start everything. Call `stop` afterwards, also when this raises."""
         self._stack.push_async_callback(self._postgres.stop)
         await self._postgres.start()
         name = f"purser_crash_{secrets.token_hex(4)}"
-        urls = await database.prepare(
-            self._postgres.admin_url, state_folder=self._folder, database=name, role_prefix=name
-        )
-        self.url = urls.runtime["ledger"]
-        await migrate(urls.owner["ledger"], service="ledger", runtime_role=role_of(self.url))
+        self.url = await self._prepare(name)
         self.alone = self._ledger()
         if self._has_workers:
             self.together = self._ledger("--workers", str(WORKERS))
@@ -52,6 +59,20 @@ class Cluster:
             await process.start()
             self._stack.push_async_callback(_stop, process)
             await process.until_said("service_started")
+
+    async def _prepare(self, name: str) -> str:
+        """Create a migrated database; returns the URL of the Ledger's runtime role."""
+        admin_url = self._postgres.admin_url
+        if isinstance(self._postgres, OwnCitus):
+            urls = await cluster.prepare(
+                admin_url, name, state_folder=self._folder, role_prefix=name, shards=SHARDS
+            )
+        else:
+            urls = await database.prepare(
+                admin_url, state_folder=self._folder, database=name, role_prefix=name
+            )
+            await migrate(urls.owner["ledger"], service="ledger", runtime_role=f"{name}_ledger_runtime")
+        return urls.runtime["ledger"]
 
     async def stop(self) -> None:
         """Stop what runs, and free the ports."""
@@ -70,10 +91,18 @@ class Cluster:
             case "parent":
                 self.together.kill()
                 await _restart(self.together)
+            case "Citus worker":
+                assert isinstance(self._postgres, OwnCitus)
+                await self._postgres.kill_and_start(dice.randint(1, CITUS_WORKERS))
+            case "Citus coordinator":
+                assert isinstance(self._postgres, OwnCitus)
+                await self._postgres.kill_and_start(0)
             case "postmaster":
+                assert isinstance(self._postgres, OwnPostgres)
                 self._postgres.kill()
                 await self._postgres.start()
             case "replica and postmaster":
+                assert isinstance(self._postgres, OwnPostgres)
                 self.alone.kill()
                 self._postgres.kill()
                 await asyncio.gather(self._postgres.start(), self.alone.ended())

@@ -22,7 +22,7 @@ RETRY_SECONDS = 0.5
 
 
 class OwnPostgres:
-    """One PostgreSQL on a fixed port. free_megabytes_min, settings: as EmbeddedPostgres."""
+    """One PostgreSQL on a fixed port. free_megabytes_min, settings, programs: as EmbeddedPostgres."""
 
     def __init__(
         self,
@@ -31,11 +31,16 @@ class OwnPostgres:
         port: int,
         free_megabytes_min: int = FREE_MEGABYTES_MIN,
         settings: Mapping[str, str] = MappingProxyType({}),
+        programs: Path | None = None,
     ) -> None:
         # The kernel stops PostgreSQL when the thread that started it ends; this thread lives as long as this object.
         self._thread = ThreadPoolExecutor(1)
         self._postgres = EmbeddedPostgres(
-            folder, port=port, free_megabytes_min=free_megabytes_min, settings=settings
+            folder,
+            port=port,
+            free_megabytes_min=free_megabytes_min,
+            settings=settings,
+            programs=programs,
         )
         self._paused: list[int] = []
 
