@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from meshkit.connections import Connections
 from meshkit.db import CONNECT_SECONDS_MAX, SESSION_SETTINGS
+from meshkit.poolers import PoolerUnusable
 from meshkit.quantity import INT64_MAX
 from services.ledger.domain.usage.event import EventResult
 from services.ledger.store.citus import LedgerConnection, detect_citus
@@ -36,9 +37,19 @@ def at_most_int64(total: str) -> str:
 async def open_pool(database: str | Connections, *, size: int) -> Pool:
     """Return a pool of at most `size` connections. It connects on first use, so the database may be down now.
 
-    database: what opens them, or a URL.
+    database: what opens them, or a URL. Acquiring a connection raises PoolerUnusable if a pooler stands before Citus.
     """
     connections = database if isinstance(database, Connections) else Connections(database)
+
+    async def prepare(connection: Connection) -> None:
+        await detect_citus(connection)
+        if connection.is_citus and connections.is_pooled:
+            raise PoolerUnusable(
+                "the pooler keeps no settings of sessions, and Citus needs some",
+                "connect the Ledger to the coordinator itself",
+            )
+        await _set_json_codec(connection)
+
     return await asyncpg.create_pool(
         min_size=0,
         max_size=size,
@@ -51,18 +62,13 @@ async def open_pool(database: str | Connections, *, size: int) -> Pool:
             "jit": "off",
             "plan_cache_mode": "force_generic_plan",
         },
-        init=_prepare,
+        init=prepare,
         reset=_skip_reset,
     )
 
 
 async def _skip_reset(connection: Connection) -> None:
     """Skip the round trip of asyncpg's reset: no statement here changes a session beyond its transaction."""
-
-
-async def _prepare(connection: Connection) -> None:
-    await detect_citus(connection)
-    await _set_json_codec(connection)
 
 
 async def _set_json_codec(connection: Connection) -> None:
