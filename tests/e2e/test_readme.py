@@ -53,7 +53,9 @@ async def test_the_python_of_the_readme_asks_uses_and_is_denied(
             await acme.debit(380)
             denied = await names["summarise"](acme.stubs.gate, "call-2", "user_1234", "another text")
 
-    assert capsys.readouterr().out == "a short text\n" * 2
+    # A slow machine's services may say something in between.
+    printed = [line for line in capsys.readouterr().out.splitlines() if line == "a short text"]
+    assert len(printed) == 2
     assert left == left_after_a_repetition == 400 * MICROS - 10_500_000  # 1.5 units at 7 credits
     assert denied == "Not now: DENIAL_REASON_INSUFFICIENT_CREDITS"
     assert asked == ["a long text"] * 2

@@ -59,8 +59,8 @@ def _traceparent(trace_id: str, flags: str) -> tuple[tuple[str, str]]:
     return (("traceparent", f"00-{trace_id}-{PARENT}-{flags}"),)
 
 
-async def _trace(observed: Observed, trace_id: str, *names: str) -> Sequence[SentSpan]:
-    """Return the spans of a trace once it has these names."""
+async def _trace(observed: Observed, trace_id: str, *names: tuple[str, str]) -> Sequence[SentSpan]:
+    """Return the spans of a trace once it has these, each by its service and name."""
     return await observed.collector.until(set(names), lambda one: one.trace_id == trace_id)
 
 
@@ -98,7 +98,9 @@ async def test_a_call_that_its_caller_traces_is_recorded_down_to_the_steps_of_it
     await observed.acme.stubs.gate.Authorize(observed.acme.ask(1), metadata=_traceparent(trace_id, SAMPLED))
 
     authorize = "purser.ledger.v1.LedgerService/Authorize"
-    spans = await _trace(observed, trace_id, authorize, "gate batch", "guess")
+    spans = await _trace(
+        observed, trace_id, ("ledger", authorize), ("ledger", "gate batch"), ("ledger", "guess")
+    )
     call = _named(spans, "ledger", authorize)
     assert call.span.parent_span_id.hex() == PARENT
     assert call.attributes == {
@@ -120,7 +122,7 @@ async def test_a_refused_call_has_its_status_in_its_span(observed: Observed) -> 
         await observed.acme.stubs.gate.Release(unknown, metadata=_traceparent(trace_id, SAMPLED))
 
     release = "purser.ledger.v1.LedgerService/Release"
-    spans = await _trace(observed, trace_id, release)
+    spans = await _trace(observed, trace_id, ("ledger", release))
     assert _named(spans, "ledger", release).attributes["rpc.grpc.status_code"] == 5
 
 
@@ -133,7 +135,8 @@ async def test_a_seat_change_is_one_trace_over_both_services(observed: Observed)
 
     change = "purser.contract.v1.ContractService/ChangeSeats"
     apply = "purser.ledger.v1.LedgerPeerService/ApplySeatChange"
-    spans = await _trace(observed, trace_id, change, "deliver notice", apply)
+    contracts = [("contract", name) for name in (change, "deliver notice", apply)]
+    spans = await _trace(observed, trace_id, *contracts, ("ledger", apply))
     applied = _named(spans, "ledger", apply)
     asked = _named(spans, "contract", apply)
     delivered = [one for one in spans if one.span.span_id == asked.span.parent_span_id]
@@ -147,15 +150,16 @@ async def test_a_call_is_not_recorded_if_its_caller_does_not_record_it_nor_witho
 ) -> None:
     skipped, recorded = "4bf92f3577b34da6a3ce929d0e0e4739", "4bf92f3577b34da6a3ce929d0e0e473a"
     gate, ask = observed.acme.stubs.gate, observed.acme.ask
-    before = len([one for one in observed.collector.spans if one.service == "ledger"])
 
     await gate.Authorize(ask(1), metadata=_traceparent(skipped, UNSAMPLED))
     await gate.Authorize(ask(1))
     await gate.Authorize(ask(1), metadata=_traceparent(recorded, SAMPLED))
 
-    await _trace(observed, recorded, "purser.ledger.v1.LedgerService/Authorize", "gate batch")
-    later = [one for one in observed.collector.spans if one.service == "ledger"][before:]
-    assert {one.trace_id for one in later} == {recorded}
+    authorize = "purser.ledger.v1.LedgerService/Authorize"
+    await _trace(observed, recorded, ("ledger", authorize), ("ledger", "gate batch"))
+    calls = [one for one in observed.collector.spans if (one.service, one.name) == ("ledger", authorize)]
+    assert skipped not in {one.trace_id for one in calls}
+    assert {one.span.parent_span_id.hex() for one in calls} == {PARENT}  # each has a caller that records it
 
 
 async def test_a_call_without_a_caller_begins_a_trace_at_a_ratio_of_1(observed: Observed) -> None:
@@ -163,5 +167,5 @@ async def test_a_call_without_a_caller_begins_a_trace_at_a_ratio_of_1(observed: 
 
     await observed.acme.stubs.alert.ListAlerts(alert.ListAlertsRequest())
 
-    spans = await observed.collector.until({name}, lambda one: one.service == "alert")
+    spans = await observed.collector.until({("alert", name)}, lambda one: one.service == "alert")
     assert _named(spans, "alert", name).span.parent_span_id == b""

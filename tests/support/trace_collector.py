@@ -66,14 +66,19 @@ class TraceCollector(trace_service_pb2_grpc.TraceServiceServicer):
             self.arrival.notify_all()
         return pb.ExportTraceServiceResponse()
 
-    async def until(self, names: set[str], is_wanted: Callable[[SentSpan], bool]) -> Sequence[SentSpan]:
-        """Return the wanted spans once they have these names. Raises TimeoutError after a minute."""
+    async def until(
+        self, names: set[tuple[str, str]], is_wanted: Callable[[SentSpan], bool]
+    ) -> Sequence[SentSpan]:
+        """Return the wanted spans once some have these names. Raises TimeoutError after a minute.
+
+        names: each with the service that sends it, because a call is a span of both of its ends.
+        """
 
         def wanted() -> list[SentSpan]:
             return [one for one in self.spans if is_wanted(one)]
 
         async with asyncio.timeout(SECONDS_MAX), self.arrival:
-            await self.arrival.wait_for(lambda: names <= {one.name for one in wanted()})
+            await self.arrival.wait_for(lambda: names <= {(one.service, one.name) for one in wanted()})
         return wanted()
 
 

@@ -103,7 +103,7 @@ async def test_a_request_that_its_caller_traces_is_a_span_and_a_probe_is_none(
                 await http.get("/healthz", headers=traceparent)
                 await http.get("/", headers=traceparent)
             await server.stop()
-            [span] = await collector.until({"GET"}, lambda one: one.service == "hello")
+            [span] = await collector.until({("hello", "GET")}, lambda one: one.service == "hello")
 
     assert (span.trace_id, span.span.parent_span_id.hex()) == ("a" * 32, "b" * 16)
     assert span.attributes == {
