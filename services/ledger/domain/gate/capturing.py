@@ -13,7 +13,7 @@ from services.ledger.domain.credits import due
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import Draw
 from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
-from services.ledger.domain.credits.grant import Grant, GrantId, capture_held
+from services.ledger.domain.credits.grant import GrantId
 from services.ledger.domain.credits.seats import Purse
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.errors import HoldHasLines
@@ -30,14 +30,7 @@ from services.ledger.domain.gate.hold import (
     split_draws,
 )
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend
-from services.ledger.domain.gate.spending import (
-    COVERED,
-    Uncovered,
-    captures,
-    counted,
-    draw_now,
-    time_of_spend,
-)
+from services.ledger.domain.gate.spending import COVERED, Uncovered, counted, spend_held, time_of_spend
 from services.ledger.domain.gate.subjects import held_by, subjects_of
 from services.ledger.domain.usage.meter import Meter, MeterKey
 
@@ -278,21 +271,20 @@ def _write(
 
     allowed: the overage that the hold still reserves, by contract; the line takes its own from it.
     """
-    grants: dict[GrantId, Grant] = {}
-    for draw in line.draws:
-        grant = grants.get(draw.grant_id, account.grants[draw.grant_id])
-        grants[draw.grant_id] = capture_held(grant, draw.amount)
-    entries = captures(account, line.draws, line.usage, cause_id=cause_id, at=at)
-    account = account.with_changes(grants=grants.values(), entries=entries)
-    if line.excess or (line.usage.quantity and not entries):
-        more = line.usage.without_quantity() if entries else line.usage
-        contract_id = line.part.contract_id
-        reserved = allowed.get(contract_id, Credits(0))
-        account, line.uncovered = draw_now(
-            account, line.excess, more, purse=purse, cause_id=cause_id, at=at, reserved=reserved
-        )
-        if reserved:
-            allowed[contract_id] = max(Credits(0), reserved - line.uncovered.overage)
+    contract_id = line.part.contract_id
+    reserved = allowed.get(contract_id, Credits(0))
+    account, line.uncovered = spend_held(
+        account,
+        line.draws,
+        line.excess,
+        line.usage,
+        purse=purse,
+        cause_id=cause_id,
+        at=at,
+        reserved=reserved,
+    )
+    if reserved:
+        allowed[contract_id] = max(Credits(0), reserved - line.uncovered.overage)
     return account
 
 

@@ -13,7 +13,6 @@ from meshkit.evolve import evolve
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import Draw
-from services.ledger.domain.credits.grant import Grant, GrantId, capture_held
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.gate import gate
 from services.ledger.domain.gate.charging import charged, moved, usage_of_ask
@@ -31,7 +30,7 @@ from services.ledger.domain.gate.lease import (
 from services.ledger.domain.gate.lease_terms import require_leasable
 from services.ledger.domain.gate.overage import held_more
 from services.ledger.domain.gate.spend_cap import Spend, hold_more
-from services.ledger.domain.gate.spending import COVERED, captures, counted, draw_now, time_of_spend
+from services.ledger.domain.gate.spending import counted, spend_held, time_of_spend
 from services.ledger.domain.gate.subjects import subjects_of
 
 NOTHING = Credits(0)
@@ -90,24 +89,19 @@ def record_use(
     reserved = NOTHING
     if not is_late and contract_id == lease.contract_id:
         reserved = min(cost - covered, lease.overage)
-    entries = captures(account, draws, usage, cause_id=cause_id, at=at)
     account = account.with_changes(
-        grants=_captured_grants(account, draws),
-        entries=entries,
-        meters=moved(usage, meter),
-        spends=held_more(account, contract_id, -reserved),
+        meters=moved(usage, meter), spends=held_more(account, contract_id, -reserved)
     )
-    uncovered = COVERED
-    if cost - covered or (usage.quantity and not entries):
-        account, uncovered = draw_now(
-            account,
-            cost - covered,
-            usage.without_quantity() if entries else usage,
-            purse=account.purse_of_usage(contract_id, ask.product_id, ask.group_values, at),
-            cause_id=cause_id,
-            at=at,
-            reserved=reserved,
-        )
+    account, uncovered = spend_held(
+        account,
+        draws,
+        cost - covered,
+        usage,
+        purse=account.purse_of_usage(contract_id, ask.product_id, ask.group_values, at),
+        cause_id=cause_id,
+        at=at,
+        reserved=reserved,
+    )
     used_overage = min(reserved, uncovered.overage)
     account = account.with_changes(spends=held_more(account, contract_id, reserved - used_overage))
     if not is_late:
@@ -200,14 +194,6 @@ def _reason(verdict: Verdict) -> DenialReason:
     refusal = verdict.refusal or verdict.shadow
     assert refusal is not None
     return refusal.reason
-
-
-def _captured_grants(account: Account, draws: Iterable[Draw]) -> list[Grant]:
-    grants: dict[GrantId, Grant] = {}
-    for draw in draws:
-        grant = grants.get(draw.grant_id, account.grants[draw.grant_id])
-        grants[draw.grant_id] = capture_held(grant, draw.amount)
-    return list(grants.values())
 
 
 def _less(account: Account, lease: Hold, drawn: Credits, used_overage: Credits) -> tuple[Account, Hold]:

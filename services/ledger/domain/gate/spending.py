@@ -10,7 +10,7 @@ from services.ledger.domain.credits import burn_down
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import Draw
 from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
-from services.ledger.domain.credits.grant import capture_rest
+from services.ledger.domain.credits.grant import Grant, GrantId, capture_held, capture_rest
 from services.ledger.domain.credits.seats import Purse
 from services.ledger.domain.gate.overage import captured_more, room
 from services.ledger.domain.gate.shortfall import shortfall_more
@@ -80,6 +80,30 @@ def draw_now(
     grants = [capture_rest(account.grants[draw.grant_id], draw.amount) for draw in allocation.draws]
     account = account.with_changes(grants=grants, spends=counted, meters=meters, entries=entries)
     return account, uncovered
+
+
+def spend_held(
+    account: Account,
+    draws: Sequence[Draw],
+    excess: Credits,
+    usage: Usage,
+    *,
+    purse: Purse,
+    cause_id: str,
+    at: datetime,
+    reserved: Credits = Credits(0),
+) -> tuple[Account, Uncovered]:
+    """Spend draws that were held for usage, and what it costs beyond them as draw_now does."""
+    grants: dict[GrantId, Grant] = {}
+    for draw in draws:
+        grant = grants.get(draw.grant_id, account.grants[draw.grant_id])
+        grants[draw.grant_id] = capture_held(grant, draw.amount)
+    entries = captures(account, draws, usage, cause_id=cause_id, at=at)
+    account = account.with_changes(grants=grants.values(), entries=entries)
+    if not excess and (entries or not usage.quantity):
+        return account, COVERED
+    more = usage.without_quantity() if entries else usage
+    return draw_now(account, excess, more, purse=purse, cause_id=cause_id, at=at, reserved=reserved)
 
 
 def divided(
