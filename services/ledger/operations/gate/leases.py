@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lease, SettleLease, EndLease: outside the gate's lane, because one of them stands for hundreds of its requests."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
@@ -34,6 +35,9 @@ from services.ledger.operations.credits.settlement import OpenAccount, open_acco
 from services.ledger.operations.gate.lease_uses import UsedLease, new_response, record_uses
 from services.ledger.operations.ports import Relay
 from services.ledger.store import PostgresStore, Transaction
+
+C = TypeVar("C", TakeLease, SettleLease, EndLease)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,104 +79,96 @@ class Leases:
 
     async def take(self, command: TakeLease) -> LeaseAnswer:
         """Reserve credits for many calls, or deny. Raises ProductNotLeasable."""
-        at = self._clock.now()
-
-        async def work(tx: Transaction) -> LeaseAnswer:
-            customer = await self._customer(tx, command.customer)
-            book = await self._book(tx, customer.customer_id, command.product_id)
-            first = await tx.responses.find(customer.customer_id, command, Leased)
-            if first is None and customer.is_suspended:
-                return _denied(DenialReason.CUSTOMER_SUSPENDED, at)
-            try:
-                entitlement = entitlement_of(book, at)
-            except ProductNotLeasable:
-                if first is None:
-                    raise
-                entitlement = None  # the lease goes on; only its prices are not stated any more
-            if entitlement is None:
-                return (
-                    LeaseAnswer(first, LeaseTerms(), at) if first else _denied(DenialReason.NOT_ENTITLED, at)
-                )
-            counted = book.product.counted(command.group_values)
-            ask = Ask(
-                product_id=command.product_id,
-                entitlement=entitlement,
-                amount=command.credits,
-                group_values=command.group_values,
-                counted_group_values=counted,
-            )
-            opened = await open_account(
-                tx,
-                customer.customer_id,
-                entitlement.credit_type_id,
-                at=at,
-                ids=self._ids,
-                group_values=counted.items(),
-                prices=[entitlement.price],
-            )
-            terms = terms_of(opened.now, book, at)
-            # A twin may have held the lock before us; what it did then stands in the way of this request.
-            first = first or await tx.responses.find(customer.customer_id, command, Leased)
-            if first is not None:
-                return LeaseAnswer(first, terms, at)
-            account, leased = leasing.take(
-                opened.now,
-                ask,
-                lease_id=HoldId(self._ids.new(LEASE_PREFIX)),
-                spend_until=opened.at + command.ttl,
-                at=opened.at,
-            )
-            if leased.reason is None:
-                await _save(tx, opened, account, [_response(opened, command, leased)])
-            return LeaseAnswer(leased, terms, at)
-
-        answer = await self._store.run(work, turn_of=command.customer)
-        self._relay.wake()
-        return answer
+        return await self._run(command, self._take)
 
     async def settle(self, command: SettleLease) -> SettleAnswer:
         """Record uses, whatever has become of the lease, and renew it. Raises LeaseNotFound."""
-        at = self._clock.now()
-
-        async def work(tx: Transaction) -> SettleAnswer:
-            customer = await self._customer(tx, command.customer)
-            first = await tx.responses.find(customer.customer_id, command, LeaseSettled)
-            used = await self._uses(tx, customer, command, at)
-            account, lease, now = used.account, used.lease, used.opened.at
-            settled = first
-            if settled is None:
-                if command.renewal is None:
-                    settled = leasing.settled(account, lease, at=now)
-                else:
-                    ask = _renewal_ask(used, now)
-                    account, settled = leasing.renew(account, lease, ask, command.renewal, at=now)
-                used.responses.append(_response(used.opened, command, settled))
-            await _save(tx, used.opened, account, used.responses)
-            terms = terms_of(account, used.book, at) if settled.leased else LeaseTerms()
-            return SettleAnswer(used.results, settled, terms, at)
-
-        answer = await self._store.run(work, turn_of=command.customer)
-        self._relay.wake()
-        return answer
+        return await self._run(command, self._settle)
 
     async def end(self, command: EndLease) -> EndAnswer:
         """Record uses, whatever has become of the lease, and return what is left. Raises LeaseNotFound."""
+        return await self._run(command, self._end)
+
+    async def _run(self, command: C, work: Callable[[Transaction, C, datetime], Awaitable[T]]) -> T:
         at = self._clock.now()
-
-        async def work(tx: Transaction) -> EndAnswer:
-            customer = await self._customer(tx, command.customer)
-            ended = await tx.responses.find(customer.customer_id, command, LeaseEnded)
-            used = await self._uses(tx, customer, command, at)
-            account = used.account
-            if ended is None:
-                account, ended = leasing.end(account, used.lease, at=used.opened.at)
-                used.responses.append(_response(used.opened, command, ended))
-            await _save(tx, used.opened, account, used.responses)
-            return EndAnswer(used.results, ended)
-
-        answer = await self._store.run(work, turn_of=command.customer)
+        answer = await self._store.run(lambda tx: work(tx, command, at), turn_of=command.customer)
         self._relay.wake()
         return answer
+
+    async def _take(self, tx: Transaction, command: TakeLease, at: datetime) -> LeaseAnswer:
+        customer = await self._customer(tx, command.customer)
+        book = await self._book(tx, customer.customer_id, command.product_id)
+        first = await tx.responses.find(customer.customer_id, command, Leased)
+        if first is None and customer.is_suspended:
+            return _denied(DenialReason.CUSTOMER_SUSPENDED, at)
+        try:
+            entitlement = entitlement_of(book, at)
+        except ProductNotLeasable:
+            if first is None:
+                raise
+            entitlement = None  # the lease goes on; only its prices are not stated any more
+        if entitlement is None:
+            return LeaseAnswer(first, LeaseTerms(), at) if first else _denied(DenialReason.NOT_ENTITLED, at)
+        counted = book.product.counted(command.group_values)
+        ask = Ask(
+            product_id=command.product_id,
+            entitlement=entitlement,
+            amount=command.credits,
+            group_values=command.group_values,
+            counted_group_values=counted,
+        )
+        opened = await open_account(
+            tx,
+            customer.customer_id,
+            entitlement.credit_type_id,
+            at=at,
+            ids=self._ids,
+            group_values=counted.items(),
+            prices=[entitlement.price],
+        )
+        terms = terms_of(opened.now, book, at)
+        # A twin may have held the lock before us; what it did then stands in the way of this request.
+        first = first or await tx.responses.find(customer.customer_id, command, Leased)
+        if first is not None:
+            return LeaseAnswer(first, terms, at)
+        account, leased = leasing.take(
+            opened.now,
+            ask,
+            lease_id=HoldId(self._ids.new(LEASE_PREFIX)),
+            spend_until=opened.at + command.ttl,
+            at=opened.at,
+        )
+        if leased.reason is None:
+            await _save(tx, opened, account, [_response(opened, command, leased)])
+        return LeaseAnswer(leased, terms, at)
+
+    async def _settle(self, tx: Transaction, command: SettleLease, at: datetime) -> SettleAnswer:
+        customer = await self._customer(tx, command.customer)
+        first = await tx.responses.find(customer.customer_id, command, LeaseSettled)
+        used = await self._uses(tx, customer, command, at)
+        account, lease, now = used.account, used.lease, used.opened.at
+        settled = first
+        if settled is None:
+            if command.renewal is None:
+                settled = leasing.settled(account, lease, at=now)
+            else:
+                ask = _renewal_ask(used, now)
+                account, settled = leasing.renew(account, lease, ask, command.renewal, at=now)
+            used.responses.append(_response(used.opened, command, settled))
+        await _save(tx, used.opened, account, used.responses)
+        terms = terms_of(account, used.book, at) if settled.leased else LeaseTerms()
+        return SettleAnswer(used.results, settled, terms, at)
+
+    async def _end(self, tx: Transaction, command: EndLease, at: datetime) -> EndAnswer:
+        customer = await self._customer(tx, command.customer)
+        ended = await tx.responses.find(customer.customer_id, command, LeaseEnded)
+        used = await self._uses(tx, customer, command, at)
+        account = used.account
+        if ended is None:
+            account, ended = leasing.end(account, used.lease, at=used.opened.at)
+            used.responses.append(_response(used.opened, command, ended))
+        await _save(tx, used.opened, account, used.responses)
+        return EndAnswer(used.results, ended)
 
     async def _customer(self, tx: Transaction, name: str) -> CustomerRecord:
         customer_id = await tx.standings.customer_id(name)
