@@ -10,6 +10,7 @@ from pathlib import Path
 
 from deploy.citus import cluster
 from deploy.local import database
+from meshkit.database_url import role_of
 from meshkit.db import migrate
 from tests.simulation.own_citus import SHARDS, OwnCitus
 from tests.simulation.own_postgres import PATIENCE_SECONDS, OwnPostgres
@@ -71,7 +72,9 @@ class Cluster:
             urls = await database.prepare(
                 admin_url, state_folder=self._folder, database=name, role_prefix=name
             )
-            await migrate(urls.owner["ledger"], service="ledger", runtime_role=f"{name}_ledger_runtime")
+            await migrate(
+                urls.owner["ledger"], service="ledger", runtime_role=role_of(urls.runtime["ledger"])
+            )
         return urls.runtime["ledger"]
 
     async def stop(self) -> None:
