@@ -24,15 +24,22 @@ ADDED: Final = frozenset({"fingerprint"})
 RENAMED: Final[Mapping[str, str]] = {"aggregated_property": "sum_property"}
 
 
-def legacy_hash(command: object) -> bytes:
-    """Return the SHA-256 of the command's class name and its canonical JSON.
+class _Uncanonical(Exception):
+    """A command holds a value that no command of that revision held."""
+
+
+def legacy_hash(command: object) -> bytes | None:
+    """Return the SHA-256 of the command's class name and its canonical JSON; None if that revision stored no such hash.
 
     Equal values give equal texts: sets are sorted, instants are in UTC, and a field that holds its default is left
-    out. Raises TypeError for a float, and for anything that is not made of dataclasses, mappings, lists, tuples, sets,
-    enums, times, texts, bytes, integers, booleans and None.
+    out. Commands of that revision were made of dataclasses, mappings, lists, tuples, sets, enums, times, texts, bytes,
+    integers, booleans and None; one that holds anything else, such as a float, is newer.
     """
     name = _legacy_name(type(command).__name__)
-    canonical = json.dumps(_plain(command), sort_keys=True, separators=(",", ":"))
+    try:
+        canonical = json.dumps(_plain(command), sort_keys=True, separators=(",", ":"))
+    except _Uncanonical:
+        return None
     return hashlib.sha256(f"{name}\n{canonical}".encode()).digest()
 
 
@@ -59,7 +66,7 @@ def _plain(value: object) -> object:
         case _ if is_dataclass(value):
             return _plain_dataclass(value)
         case _:
-            raise TypeError(f"{type(value).__name__} has no canonical form")
+            raise _Uncanonical
 
 
 def _plain_dataclass(value: Any) -> dict[str, object]:

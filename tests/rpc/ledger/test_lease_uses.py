@@ -74,6 +74,18 @@ async def test_a_use_that_cannot_be_recorded_keeps_no_other_from_it(ledger: Runn
     assert (good.HasField("error"), good.captured_micros) == (False, 5 * CREDIT)
 
 
+async def test_a_settle_under_a_request_id_of_another_one_is_refused_also_with_a_malformed_use(
+    ledger: RunningLedger,
+) -> None:
+    lease = await take(ledger, 100)
+    await settle(ledger, lease.lease_id, a_use(ledger, 5), request_id="settle-1")
+
+    with fault(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED"):
+        await settle(ledger, lease.lease_id, a_use(ledger, 0), request_id="settle-1")
+    with fault(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED"):
+        await end(ledger, lease.lease_id, [a_use(ledger, 0)], request_id="settle-1")
+
+
 async def test_uses_of_a_lease_that_has_ended_are_late_and_never_refused(ledger: RunningLedger) -> None:
     lease = await take(ledger, 100)
     ended = await take(ledger, 50)

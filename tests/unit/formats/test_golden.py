@@ -274,7 +274,7 @@ def test_a_command_has_the_hash_that_the_revision_before_stored(service: str, rp
     for one in read(requests_path(service))[rpc]:
         command = READS[rpc](request_of(service, rpc, one["request"]))
 
-        assert legacy_hash(command).hex() == one["legacy"], (
+        assert legacy_hash(command) == bytes.fromhex(one["legacy"]), (
             f"a class or field inside {type(command).__name__} has another name: enter it in meshkit/legacy_hash.py"
         )
 
