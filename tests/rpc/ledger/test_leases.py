@@ -230,6 +230,17 @@ async def test_a_lease_of_a_customer_without_a_contract_is_denied(ledger: Runnin
     )
 
 
+async def test_a_customer_is_found_by_its_alias_whatever_its_id_looks_like(ledger: RunningLedger) -> None:
+    await ledger.tell_customer("new-id", "new")
+
+    assert (await take(ledger, 1, customer="new")).decision == pb.DECISION_DENIED
+    with fault(StatusCode.NOT_FOUND, "LEASE_NOT_FOUND"):
+        await settle(ledger, "lse_none", customer="new")
+    for unknown in ("new-id", "cus_unknown"):
+        with fault(StatusCode.NOT_FOUND, "CUSTOMER_NOT_FOUND", customer=unknown):
+            await take(ledger, 1, customer=unknown)
+
+
 async def test_malformed_requests_name_their_fields(ledger: RunningLedger) -> None:
     lease = await take(ledger, 10)
 

@@ -4,13 +4,12 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from access import current_caller
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.quantity import Credits
 from services.ledger.domain.credits import burn_down
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId
-from services.ledger.domain.errors import CustomerNotFound, ProductNotFound, RateNotFound
+from services.ledger.domain.errors import ProductNotFound, RateNotFound
 from services.ledger.domain.gate import gate, lines
 from services.ledger.domain.gate.call_lines import asks_of
 from services.ledger.domain.gate.capping import cap_uses
@@ -179,10 +178,7 @@ async def _books(
     tx: Transaction, customer: str, product_ids: Sequence[ProductId]
 ) -> tuple[CustomerRecord, list[PriceBook]]:
     """Return a customer, and what each of the products costs it."""
-    customers = await tx.standings.customers({customer})
-    record = customers.get(customer)
-    if record is None or not current_caller().may_see(record.customer_id):
-        raise CustomerNotFound(customer=customer)
+    record = await tx.standings.customer(customer)
     books, _ = await tx.standings.price_books(
         {(record.customer_id, product_id) for product_id in product_ids}, CatalogCopies()
     )

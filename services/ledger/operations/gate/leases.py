@@ -96,7 +96,7 @@ class Leases:
         return answer
 
     async def _take(self, tx: Transaction, command: TakeLease, at: datetime) -> LeaseAnswer:
-        customer = await self._customer(tx, command.customer)
+        customer = await tx.standings.customer(command.customer)
         book = await self._book(tx, customer.customer_id, command.product_id)
         first = await tx.responses.find(customer.customer_id, command, Leased)
         if first is None and customer.is_suspended:
@@ -143,7 +143,7 @@ class Leases:
         return LeaseAnswer(leased, terms, at)
 
     async def _settle(self, tx: Transaction, command: SettleLease, at: datetime) -> SettleAnswer:
-        customer = await self._customer(tx, command.customer)
+        customer = await tx.standings.customer(command.customer)
         first = await tx.responses.find(customer.customer_id, command, LeaseSettled)
         used = await self._uses(tx, customer, command, at)
         account, lease, now = used.account, used.lease, used.opened.at
@@ -160,7 +160,7 @@ class Leases:
         return SettleAnswer(used.results, settled, terms, at)
 
     async def _end(self, tx: Transaction, command: EndLease, at: datetime) -> EndAnswer:
-        customer = await self._customer(tx, command.customer)
+        customer = await tx.standings.customer(command.customer)
         ended = await tx.responses.find(customer.customer_id, command, LeaseEnded)
         used = await self._uses(tx, customer, command, at)
         account = used.account
@@ -169,10 +169,6 @@ class Leases:
             used.responses.append(_response(used.opened, command, ended))
         await _save(tx, used.opened, account, used.responses)
         return EndAnswer(used.results, ended)
-
-    async def _customer(self, tx: Transaction, name: str) -> CustomerRecord:
-        customer_id = await tx.standings.customer_id(name)
-        return (await tx.standings.customers({customer_id}))[customer_id]
 
     async def _uses(
         self, tx: Transaction, customer: CustomerRecord, command: SettleLease | EndLease, at: datetime

@@ -64,15 +64,19 @@ class Standings:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def customer_id(self, customer: str) -> CustomerId:
-        """Return the id of the customer with this id or alias. Raises CustomerNotFound.
+    async def customer_id(self, name: str) -> CustomerId:
+        """Return the id of the customer with this id or alias. Raises CustomerNotFound, as `customer` does."""
+        return (await self.customer(name)).customer_id
+
+    async def customer(self, name: str) -> CustomerRecord:
+        """Return the customer with this id or alias. Raises CustomerNotFound.
 
         One that the present caller may not see is not found either.
         """
-        known = await self.customers({customer})
-        if customer in known and current_caller().may_see(known[customer].customer_id):
-            return known[customer].customer_id
-        raise CustomerNotFound(customer=customer)
+        found = (await self.customers({name})).get(name)
+        if found is None or not current_caller().may_see(found.customer_id):
+            raise CustomerNotFound(customer=name)
+        return found
 
     async def customers(self, names: Collection[str]) -> dict[str, CustomerRecord]:
         """Return customers by id or alias. Keys: the given names; unknown names are left out."""
