@@ -5,7 +5,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Final
 
 import uvicorn
@@ -20,6 +20,8 @@ STOP_SECONDS_MAX = 5
 IDLE_SECONDS_DEFAULT = 5
 LIVENESS_PATH: Final = "/healthz"
 READINESS_PATH: Final = "/readyz"
+# The date header is as old as this at most.
+_TICK_SECONDS = 1.0
 # A client may invent methods; each would be a label for good.
 _METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
@@ -70,10 +72,10 @@ class HttpServer:
         """Drain, accept no more requests, and finish those being served (≤ 5 s)."""
         await self.drain()
         if self._server is not None and self._serving is not None:
-            self._server.should_exit = True
+            self._server.end()
             await asyncio.wait([self._serving])
 
-    async def _serve(self, server: uvicorn.Server, listener: socket.socket) -> None:
+    async def _serve(self, server: "_Server", listener: socket.socket) -> None:
         with closing(listener):
             await server.serve(sockets=[listener])
 
@@ -135,8 +137,33 @@ class _Counted:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to the process, which stops all its parts in order."""
+    """Leaves signals to the process, which stops all its parts in order, and ends without uvicorn's pauses."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ended = asyncio.Event()
+
+    def end(self) -> None:
+        """Accept no more requests, and let `serve` return when those being served are finished."""
+        self.should_exit = True
+        self._ended.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def main_loop(self) -> None:
+        """Renew the date header once a second until the end; uvicorn looks ten times a second whether it has come."""
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TICK_SECONDS):
+                    await self._ended.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, which waits for 0.1 s also when nothing is open."""
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
+            return
+        for server in self.servers:
+            server.close()
+            await server.wait_closed()

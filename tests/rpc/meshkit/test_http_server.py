@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP beside gRPC: it serves until it is stopped, and says so if it cannot."""
 
+import asyncio
+
 import httpx
 import pytest
 from prometheus_client import REGISTRY
@@ -36,6 +38,39 @@ async def test_it_serves_until_it_is_stopped_and_frees_its_port() -> None:
     async with httpx.AsyncClient(trust_env=False) as http:
         with pytest.raises(httpx.ConnectError):
             await http.get(f"http://{HOST}:{port}/")
+
+
+async def test_a_request_that_is_being_served_is_answered_before_the_server_has_stopped() -> None:
+    came, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: Request) -> Response:
+        came.set()
+        await may_answer.wait()
+        return PlainTextResponse("late")
+
+    server = HttpServer("slow", Starlette(routes=[Route("/", slow)]), f"{HOST}:{free_port()}")
+    await server.start()
+    async with httpx.AsyncClient(trust_env=False) as http:
+        asked = asyncio.create_task(http.get(f"http://{HOST}:{server.port}/"))
+        await came.wait()
+        stopping = asyncio.create_task(server.stop())
+        await asyncio.sleep(0)
+        assert not stopping.done()
+        may_answer.set()
+
+        assert (await asked).text == "late"
+        await stopping
+
+
+async def test_a_server_that_has_only_just_started_can_be_stopped() -> None:
+    server = a_server(free_port())
+    await server.start()
+
+    await server.stop()
+
+    async with httpx.AsyncClient(trust_env=False) as http:
+        with pytest.raises(httpx.ConnectError):
+            await http.get(f"http://{HOST}:{server.port}/")
 
 
 async def test_a_draining_server_is_alive_but_not_ready_and_still_serves() -> None:
