@@ -30,6 +30,7 @@ from purser_client.faults import (
 from purser_client.file_spool import FileSpool
 from purser_client.gate import Gate
 from purser_client.hold import Hold
+from purser_client.leases.policy import LeasePolicy
 from purser_client.lines import Line, line
 from purser_client.policy import FailClosed, FailOpen
 from purser_client.reporting import Report
@@ -52,6 +53,7 @@ __all__ = [
     "GateUnreachable",
     "GrantBalance",
     "Hold",
+    "LeasePolicy",
     "LedgerFault",
     "LedgerHold",
     "Line",

@@ -132,7 +132,8 @@ class CaptureResult:
 class DebitResult:
     """The result of a debit. When the gate failed open, it is billed later and its amounts are not known yet (None).
 
-    shadow_denial: set if only shadow mode has allowed it.
+    shadow_denial: set if only shadow mode has allowed it. is_leased: decided in this process, from a lease; it is
+    reported within a second, `debited` is rounded up to a millionth, and `available` is what the Ledger said last.
     """
 
     request_id: str
@@ -140,6 +141,7 @@ class DebitResult:
     available: Credits | None
     credit_type_id: str
     is_failed_open: bool = False
+    is_leased: bool = False
     lines: tuple[LineResult, ...] = ()
     shadow_denial: ShadowDenial | None = None
 

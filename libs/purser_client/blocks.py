@@ -2,6 +2,7 @@
 """The blocks around an AI call: `async with gate.authorize(…)`, which raises Denied, and `gate.try_authorize(…)`."""
 
 from types import TracebackType
+from typing import Protocol
 
 from purser_client.answers import Denial
 from purser_client.faults import Denied
@@ -10,8 +11,27 @@ from purser_client.hold_operations import HoldOperations, HoldTerms
 from purser_client.wire import UsageRequest
 
 
+class Block(Protocol):
+    """One authorized block. It is entered once and left once; the classes below add the `with` protocols.
+
+    `enter_now` and `leave_now` do it without a call, if they can: then they return a hold, or True.
+    """
+
+    def enter_now(self) -> Hold | None: ...
+
+    async def enter(self) -> Hold | Denial: ...
+
+    async def enter_or_raise(self) -> Hold:
+        """Return the hold. Raises Denied."""
+        ...
+
+    def leave_now(self, error: BaseException | None) -> bool: ...
+
+    async def leave(self, error: BaseException | None) -> None: ...
+
+
 class HoldBlock:
-    """One authorized block. It is entered once and left once; the classes below add the `with` protocols."""
+    """A block that the Ledger decides."""
 
     def __init__(self, operations: HoldOperations, usage: UsageRequest, terms: HoldTerms) -> None:
         self._operations = operations
@@ -19,6 +39,9 @@ class HoldBlock:
         self._terms = terms
         self._is_entered = False
         self._hold: Hold | None = None
+
+    def enter_now(self) -> Hold | None:
+        return None
 
     async def enter(self) -> Hold | Denial:
         if self._is_entered:
@@ -29,11 +52,13 @@ class HoldBlock:
         return answer
 
     async def enter_or_raise(self) -> Hold:
-        """Return the hold. Raises Denied."""
         answer = await self.enter()
         if isinstance(answer, Denial):
             raise Denied(answer)
         return answer
+
+    def leave_now(self, error: BaseException | None) -> bool:
+        return False
 
     async def leave(self, error: BaseException | None) -> None:
         if self._hold is not None:
@@ -43,7 +68,7 @@ class HoldBlock:
 class AuthorizeBlock:
     """For `async with`: enters with a Hold, or raises Denied."""
 
-    def __init__(self, block: HoldBlock) -> None:
+    def __init__(self, block: Block) -> None:
         self._block = block
 
     async def __aenter__(self) -> Hold:
@@ -58,7 +83,7 @@ class AuthorizeBlock:
 class TryAuthorizeBlock:
     """For `async with`: enters with a Hold or a Denial."""
 
-    def __init__(self, block: HoldBlock) -> None:
+    def __init__(self, block: Block) -> None:
         self._block = block
 
     async def __aenter__(self) -> Hold | Denial:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A spool that outlives the process: an append-only file of JSON lines, used by one process at a time.
 
+Uses of leases are written to a journal beside it, until they are reported or recorded here.
 A line is a record (fsynced before `add` returns) or the outcome of a record (not fsynced: if a crash loses it, the
 record is reported again, which bills nothing twice). An incomplete last line is dropped: its `add` never returned.
 Any other line that cannot be read raises SpoolBroken; it is not skipped.
@@ -10,7 +11,7 @@ import fcntl
 import json
 import os
 import threading
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,17 @@ from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser_client.faults import SpoolBroken
+from purser_client.leases.journal import UseJournal, left_files, left_uses
 from purser_client.spool import RECORDS_MAX, Record, SpoolState, UnbilledUsage, log
 from purser_client.wire import BillingRequest
 
 DEAD_LINES_MAX = 1_000
 
-_MESSAGES: dict[str, type[BillingRequest]] = {"Debit": pb.DebitRequest, "Capture": pb.CaptureRequest}
+_MESSAGES: dict[str, type[BillingRequest]] = {
+    "Debit": pb.DebitRequest,
+    "Capture": pb.CaptureRequest,
+    "SettleLease": pb.SettleLeaseRequest,
+}
 
 
 class FileSpool:
@@ -38,6 +44,7 @@ class FileSpool:
     def __init__(self, path: str | os.PathLike[str], *, records_max: int = RECORDS_MAX) -> None:
         self.records_max = records_max
         self._path = Path(path)
+        self._uses_path = self._path.with_name(f"{self._path.name}.uses")
         self._lock = threading.Lock()
         self._state = SpoolState()
         self._lock_file = self._file = -1
@@ -48,7 +55,7 @@ class FileSpool:
             self._lock_file = self._open_lock_file()
             try:
                 self._load()
-                self._rewrite()
+                self._take_over_uses()
             except BaseException:
                 self._close_files()
                 raise
@@ -56,6 +63,10 @@ class FileSpool:
     def close(self) -> None:
         with self._lock:
             self._close_files()
+
+    def use_journal(self) -> UseJournal:
+        """Return a journal for the uses of leases, which the next process takes over when it opens this spool."""
+        return UseJournal(self._uses_path)
 
     def __len__(self) -> int:
         return len(self._state)
@@ -131,6 +142,16 @@ class FileSpool:
                 raise SpoolBroken(
                     f"{self._path}:{number} cannot be read ({error}); repair it by hand"
                 ) from error
+
+    def _take_over_uses(self) -> None:
+        """Make records of the uses of leases that the last process left, then delete its journal."""
+        files = left_files(self._uses_path)
+        for request in left_uses(self._uses_path):
+            at = request.uses[0].use_time.ToDatetime(tzinfo=UTC)
+            self._state.put(Record(number=self._state.next_number(), request=request, recorded_time=at))
+        self._rewrite()
+        for file in files:
+            file.unlink()
 
     def _apply(self, line: dict[str, Any]) -> None:
         number = int(line["number"])

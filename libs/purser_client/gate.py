@@ -2,7 +2,7 @@
 """The credit check around every AI call, for asyncio."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self, Unpack
@@ -17,11 +17,14 @@ from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
 from purser_client.amounts import CreditsLike, QuantityLike, amount_of
 from purser_client.answers import Balance, DebitResult, Denial
 from purser_client.arguments import AuthorizeArguments, DebitArguments, UsageArguments, usage_request_of
-from purser_client.blocks import AuthorizeBlock, HoldBlock, TryAuthorizeBlock
+from purser_client.blocks import AuthorizeBlock, Block, HoldBlock, TryAuthorizeBlock
 from purser_client.channel import open_channel, target_of
 from purser_client.faults import Denied
 from purser_client.hold import Hold
 from purser_client.hold_operations import HoldOperations, HoldTerms
+from purser_client.leases.desk import LeaseDesk, open_desk
+from purser_client.leases.policy import LeasePolicy, policy_of
+from purser_client.leases.termination import report_on_sigterm
 from purser_client.ledger_client import LedgerClient
 from purser_client.policy import FailClosed, FailOpen, Unreachable
 from purser_client.reporting import Report, Reporter
@@ -41,6 +44,7 @@ class _Resources:
     client: LedgerClient
     operations: HoldOperations
     reporter: Reporter | None
+    leases: LeaseDesk | None
 
 
 class Gate:
@@ -49,10 +53,12 @@ class Gate:
     addresses: "ledger:7003", meaning all addresses behind the name, or several "ip:port"; each customer has one of
     them. unreachable: what the gate does when the Ledger does not answer. deadline: the time for each operation
     including its retries, unless the operation names its own; a failing Ledger delays an AI call by at most this.
-    coalesce: send concurrent authorizes, captures and debits in batches. credentials: for TLS; without them, plaintext.
-    token: a token of the role `gate`, the file that holds the newest one, or an async function that gets one; files and
-    functions are asked again before the token expires. server_name: the DNS name in the Ledger's certificate, by
-    default the host of the address; several addresses need one. clock, ids: for tests.
+    coalesce: send concurrent authorizes, captures and debits in batches. lease: True or a LeasePolicy lets this
+    process itself decide calls of customers that make many, from credits that the Ledger has reserved for it.
+    credentials: for TLS; without them, plaintext. token: a token of the role `gate`, the file that holds the newest
+    one, or an async function that gets one; files and functions are asked again before the token expires.
+    server_name: the DNS name in the Ledger's certificate, by default the host of the address; several addresses need
+    one. clock, ids: for tests.
 
     Raises ValueError for a token without TLS, and for several addresses with TLS and without a server_name.
 
@@ -69,6 +75,7 @@ class Gate:
         unreachable: Unreachable | None = None,
         deadline: timedelta = DEADLINE,
         coalesce: bool = False,
+        lease: LeasePolicy | bool = False,
         credentials: grpc.ChannelCredentials | None = None,
         token: Token | None = None,
         server_name: str | None = None,
@@ -88,11 +95,13 @@ class Gate:
         self._unreachable = unreachable or FailClosed()
         self._deadline = deadline
         self._coalesce = coalesce
+        self._lease_policy = policy_of(lease)
         self._credentials = credentials
         self._token = token
         self._clock = clock or SystemClock()
         self._ids = ids or Ids(self._clock)
         self._resources: _Resources | None = None
+        self._undo_sigterm: Callable[[], None] = lambda: None
 
     async def open(self) -> None:
         """Open the gate in the running event loop; `async with` calls this. The Ledger may be unreachable.
@@ -110,20 +119,26 @@ class Gate:
         except BaseException:
             await channel.close()
             raise
+        fails_open = isinstance(self._unreachable, FailOpen)
+        leases = self._open_leases(client, reporter, fails_open)
         self._resources = _Resources(
             loop=asyncio.get_running_loop(),
             channel=channel,
             client=client,
             operations=HoldOperations(
-                client, ids=self._ids, reporter=reporter, fails_open=isinstance(self._unreachable, FailOpen)
+                client, ids=self._ids, reporter=reporter, fails_open=fails_open, leases=leases
             ),
             reporter=reporter,
+            leases=leases,
         )
+        self._undo_sigterm = self.report_on_sigterm(asyncio.get_running_loop())
 
     async def close(self) -> None:
         """Wait for unfinished operations, for about one deadline at most, then close the connections."""
         if self._resources is None:
             return
+        self._undo_sigterm()
+        await self.end_leases()
         resources, self._resources = self._resources, None
         seconds = self._deadline.total_seconds()
         await resources.operations.close(seconds)
@@ -182,11 +197,29 @@ class Gate:
             raise Denied(answer)
         return answer
 
-    async def try_debit(
-        self, *, request_id: str = "", deadline: timedelta | None = None, **arguments: Unpack[UsageArguments]
-    ) -> DebitResult | Denial:
+    async def try_debit(self, **arguments: Unpack[DebitArguments]) -> DebitResult | Denial:
         """The same, but a denial is a value."""
         operations = self._resources_in_this_loop().operations
+        return self.debit_now(**arguments) or await self._debit(operations, **arguments)
+
+    def debit_now(
+        self, *, request_id: str = "", deadline: timedelta | None = None, **arguments: Unpack[UsageArguments]
+    ) -> DebitResult | None:
+        """Debit from a lease, here and in SyncGate; None: the Ledger must decide.
+
+        A caller that names a request_id wants to be able to repeat it after a crash: that is for the Ledger.
+        """
+        leases = self._require_open().leases
+        return None if leases is None or request_id else leases.debit(**arguments)
+
+    async def _debit(
+        self,
+        operations: HoldOperations,
+        *,
+        request_id: str = "",
+        deadline: timedelta | None = None,
+        **arguments: Unpack[UsageArguments],
+    ) -> DebitResult | Denial:
         return await operations.debit(usage_request_of(**arguments), request_id, deadline or self._deadline)
 
     async def balance(
@@ -210,8 +243,14 @@ class Gate:
         return 0 if reporter is None else reporter.pending_count()
 
     async def flush(self) -> Report:
-        """Report recorded usage now, instead of waiting for the background task. Raises GateUnreachable."""
-        reporter = self._resources_in_this_loop().reporter
+        """Report recorded usage, and uses of leases, now instead of waiting for the background task.
+
+        Raises GateUnreachable.
+        """
+        resources = self._resources_in_this_loop()
+        if resources.leases is not None:
+            await resources.leases.report()
+        reporter = resources.reporter
         return Report(billed=0, unbilled=0, left=0) if reporter is None else await reporter.report()
 
     async def rebill(self) -> Report:
@@ -222,7 +261,27 @@ class Gate:
         """Remove usage from the unbilled list: nobody pays for it."""
         await self._require_reporter().forgive(unbilled)
 
-    def hold_block(
+    def hold_block(self, **arguments: Unpack[AuthorizeArguments]) -> Block:
+        """Return the block that authorize and try_authorize wrap, here and in SyncGate."""
+        leases = self._require_open().leases
+        if leases is not None:
+            block = leases.block(lambda: self._single_block(**arguments), **arguments)
+            if block is not None:
+                return block
+        return self._single_block(**arguments)
+
+    async def end_leases(self) -> None:
+        """Report all uses of leases and return what is left of them; for the gate's end."""
+        if self._resources is not None and self._resources.leases is not None:
+            await self._resources.leases.close()
+
+    def report_on_sigterm(self, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
+        """Let SIGTERM end the leases, if the policy says so and this is the main thread. Returns what undoes it."""
+        if self._lease_policy is None or not self._lease_policy.on_sigterm:
+            return lambda: None
+        return report_on_sigterm(loop, self.end_leases)
+
+    def _single_block(
         self,
         *,
         ttl: timedelta | None = None,
@@ -230,7 +289,6 @@ class Gate:
         deadline: timedelta | None = None,
         **arguments: Unpack[UsageArguments],
     ) -> HoldBlock:
-        """Return the block that authorize and try_authorize wrap, here and in SyncGate."""
         if allow_partial and arguments.get("lines") is not None:
             raise TypeError("lines are held all or not at all; leave allow_partial out")
         terms = HoldTerms(ttl=ttl, allow_partial=allow_partial, deadline=deadline or self._deadline)
@@ -248,6 +306,21 @@ class Gate:
         )
         await reporter.open()
         return reporter
+
+    def _open_leases(
+        self, client: LedgerClient, reporter: Reporter | None, fails_open: bool
+    ) -> LeaseDesk | None:
+        if self._lease_policy is None:
+            return None
+        return open_desk(
+            client,
+            policy=self._lease_policy,
+            ids=self._ids,
+            deadline=self._deadline,
+            reporter=reporter,
+            spool=self._unreachable.spool,
+            fails_open=fails_open,
+        )
 
     def _require_open(self) -> _Resources:
         if self._resources is None:

@@ -3,9 +3,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
 
 from purser_client.amounts import Amount, actual_of
-from purser_client.answers import CaptureResult, LedgerHold
+from purser_client.answers import CaptureResult, Denial, LedgerHold
 from purser_client.lines import Line, used_lines
 
 
@@ -15,6 +17,22 @@ class ActualUsage:
 
     amount: Amount | None
     lines: tuple[Line, ...] = ()
+
+
+class Leased(Protocol):
+    """What a hold asks of its lease. The values are made only when somebody asks: most callers never do."""
+
+    def ledger_hold(self) -> LedgerHold:
+        """Return what the lease reserves for the call."""
+        ...
+
+    def capture_result(self) -> CaptureResult | None:
+        """Return what the call used, after its block; None if nothing."""
+        ...
+
+    async def extend(self, additional: Amount | None, deadline: timedelta) -> Denial | None:
+        """Reserve more. Raises GateUnreachable, LedgerFault."""
+        ...
 
 
 class Hold:
@@ -31,7 +49,20 @@ class Hold:
 
     requested: the amount that was requested; None if `lines` were.
     ledger_hold: None when the gate failed open: nothing is held, and what is captured is recorded and billed later.
+    leased: the lease that serves the call; None if the Ledger decided it.
     """
+
+    __slots__ = (
+        "_capture_result",
+        "_has_ended",
+        "_ledger_hold",
+        "actual",
+        "customer",
+        "is_recorded",
+        "leased",
+        "lines",
+        "requested",
+    )
 
     def __init__(
         self,
@@ -40,20 +71,45 @@ class Hold:
         requested: Amount | None,
         ledger_hold: LedgerHold | None,
         lines: tuple[Line, ...] = (),
+        leased: Leased | None = None,
     ) -> None:
         self.customer = customer
         self.requested = requested
         self.lines = lines
-        self.ledger_hold = ledger_hold
+        self.leased = leased
         self.actual: ActualUsage | None = None
-        self.capture_result: CaptureResult | None = None
         self.is_recorded = False
+        self._ledger_hold = ledger_hold
+        self._capture_result: CaptureResult | None = None
         self._has_ended = False
 
     @property
     def is_failed_open(self) -> bool:
         """The Ledger did not decide: it was unreachable, and this gate lets calls through then."""
-        return self.ledger_hold is None
+        return self._ledger_hold is None and self.leased is None
+
+    @property
+    def is_leased(self) -> bool:
+        """The call was decided in this process, from a lease. Its usage is reported within a second."""
+        return self.leased is not None
+
+    @property
+    def ledger_hold(self) -> LedgerHold | None:
+        """What is held for the call; of a lease, what the lease reserves for it."""
+        return self._ledger_hold if self.leased is None else self.leased.ledger_hold()
+
+    @ledger_hold.setter
+    def ledger_hold(self, held: LedgerHold) -> None:
+        self._ledger_hold = held
+
+    @property
+    def capture_result(self) -> CaptureResult | None:
+        """What was captured, after the block. Of a lease, `captured` is rounded up to a millionth of a credit."""
+        return self._capture_result if self.leased is None else self.leased.capture_result()
+
+    @capture_result.setter
+    def capture_result(self, result: CaptureResult) -> None:
+        self._capture_result = result
 
     def capture(
         self, actual: Amount | int | str | None = None, *, lines: Sequence[Line] | None = None

@@ -8,15 +8,16 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from grpc import StatusCode
 
 from meshkit.ids import Ids
+from meshkit.quantity import Credits
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser_client import wire
 from purser_client.amounts import Amount
-from purser_client.answers import DebitResult, Denial, LedgerHold
+from purser_client.answers import DebitResult, Denial, DenialReason, LedgerHold
 from purser_client.faults import GateUnreachable, PurserError, SpoolFull
 from purser_client.hold import ActualUsage, Hold
 from purser_client.ledger_client import LedgerClient
@@ -24,7 +25,13 @@ from purser_client.reporting import Reporter
 from purser_client.spool import log
 from purser_client.wire import UsageRequest
 
+if TYPE_CHECKING:
+    from purser_client.leases.desk import LeaseDesk
+
 CONCURRENT_RETURNS_MAX = 100  # beyond this, holds whose answer was lost are not returned but expire
+
+# Denials that may be due to what leases reserve.
+LACKS = frozenset({DenialReason.INSUFFICIENT_CREDITS, DenialReason.SPEND_CAP_REACHED})
 
 T = TypeVar("T")
 
@@ -42,22 +49,38 @@ class HoldOperations:
     """Authorizes, extends and resolves holds, and debits.
 
     reporter: records usage while the Ledger is unreachable; None: such usage is not recorded.
-    fails_open: let calls through when the Ledger is unreachable; needs a reporter.
+    fails_open: let calls through when the Ledger is unreachable; needs a reporter. leases: learn from calls that the
+    Ledger decides, and return what is left before a call is denied.
     """
 
     def __init__(
-        self, client: LedgerClient, *, ids: Ids, reporter: Reporter | None, fails_open: bool
+        self,
+        client: LedgerClient,
+        *,
+        ids: Ids,
+        reporter: Reporter | None,
+        fails_open: bool,
+        leases: "LeaseDesk | None" = None,
     ) -> None:
         assert reporter is not None or not fails_open
         self._client = client
         self._ids = ids
         self._reporter = reporter
         self._fails_open = fails_open
+        self._leases = leases
         self._tasks: set[asyncio.Task[Any]] = set()
         self._returns_running = 0
 
     async def enter(self, usage: UsageRequest, terms: HoldTerms) -> Hold | Denial:
         """Authorize. Raises GateUnreachable when the gate fails closed, LedgerFault."""
+        answer = await self._enter(usage, terms)
+        if isinstance(answer, Denial) and await self._gave_back(usage, answer):
+            answer = await self._enter(usage, terms)
+        if isinstance(answer, Hold) and answer.ledger_hold is not None and self._leases is not None:
+            self._leases.note(usage, answer.ledger_hold.credits, answer.ledger_hold.available)
+        return answer
+
+    async def _enter(self, usage: UsageRequest, terms: HoldTerms) -> Hold | Denial:
         request = wire.authorize_to_wire(
             usage, request_id=self._ids.new("req"), ttl=terms.ttl, allow_partial=terms.allow_partial
         )
@@ -97,6 +120,8 @@ class HoldOperations:
         self, hold: Hold, additional: Amount | None, ttl: timedelta | None, deadline: timedelta
     ) -> Denial | None:
         """Hold more, or for longer. Raises GateUnreachable when the gate fails closed, LedgerFault."""
+        if hold.leased is not None:
+            return await hold.leased.extend(additional, deadline)
         if hold.ledger_hold is None:
             return None
         request = wire.extend_to_wire(
@@ -119,6 +144,14 @@ class HoldOperations:
 
     async def debit(self, usage: UsageRequest, request_id: str, deadline: timedelta) -> DebitResult | Denial:
         """Spend. Raises GateUnreachable when the gate fails closed, LedgerFault."""
+        answer = await self._debit(usage, request_id, deadline)
+        if isinstance(answer, Denial) and await self._gave_back(usage, answer):
+            answer = await self._debit(usage, request_id, deadline)
+        if self._leases is not None and isinstance(answer, DebitResult) and answer.debited is not None:
+            self._leases.note(usage, answer.debited, answer.available or Credits.zero())
+        return answer
+
+    async def _debit(self, usage: UsageRequest, request_id: str, deadline: timedelta) -> DebitResult | Denial:
         request = wire.debit_to_wire(usage, request_id=request_id or self._ids.new("req"))
         try:
             response = await self._client.debit(request, deadline)
@@ -133,6 +166,12 @@ class HoldOperations:
         if response.decision != pb.DECISION_ALLOWED:
             return wire.denial_from_wire(response)
         return wire.debit_result_from_wire(request, response)
+
+    async def _gave_back(self, usage: UsageRequest, denial: Denial) -> bool:
+        """Return what leases of this gate reserve for nobody. True: the call may be allowed now."""
+        if self._leases is None or denial.reason not in LACKS:
+            return False
+        return await self._leases.give_back(usage.customer)
 
     async def close(self, seconds: float) -> None:
         """Wait up to `seconds` for the holds that are being resolved."""

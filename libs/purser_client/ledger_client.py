@@ -49,6 +49,9 @@ class LedgerClient:
         self._release = _sender_of(stub.Release, tokens, affinity)
         self._extend = _sender_of(stub.ExtendHold, tokens, affinity)
         self._balance = _sender_of(stub.GetBalance, tokens, affinity)
+        self._lease = _sender_of(stub.Lease, tokens, affinity)
+        self._settle_lease = _sender_of(stub.SettleLease, tokens, affinity)
+        self._end_lease = _sender_of(stub.EndLease, tokens, affinity)
         self._close: list[Callable[[], Awaitable[None]]] = []
         if coalesce:
             authorizes = Coalescer(self._authorize, _authorize_batch(stub, tokens, affinity))
@@ -74,6 +77,17 @@ class LedgerClient:
 
     async def balance(self, request: pb.GetBalanceRequest, deadline: timedelta) -> pb.GetBalanceResponse:
         return await send_with_retries(self._balance, request, RetrySchedule(deadline))
+
+    async def lease(self, request: pb.LeaseRequest, deadline: timedelta) -> pb.LeaseResponse:
+        return await send_with_retries(self._lease, request, RetrySchedule(deadline))
+
+    async def settle_lease(
+        self, request: pb.SettleLeaseRequest, deadline: timedelta
+    ) -> pb.SettleLeaseResponse:
+        return await send_with_retries(self._settle_lease, request, RetrySchedule(deadline))
+
+    async def end_lease(self, request: pb.EndLeaseRequest, deadline: timedelta) -> pb.EndLeaseResponse:
+        return await send_with_retries(self._end_lease, request, RetrySchedule(deadline))
 
     async def close(self) -> None:
         """End the calls that wait for a batch, with the fault GATE_CLOSED."""

@@ -12,7 +12,7 @@ from grpc import StatusCode
 
 from meshkit.clock import Clock
 from purser.ledger.v1 import ledger_pb2 as pb
-from purser_client.faults import GateUnreachable, LedgerFault, PurserError
+from purser_client.faults import GateUnreachable, LedgerFault, PurserError, fault_of_status
 from purser_client.ledger_client import LedgerClient
 from purser_client.policy import OnUnbilled
 from purser_client.spool import Record, Spool, UnbilledUsage, log
@@ -196,3 +196,7 @@ class Reporter:
                 if response.decision == pb.DECISION_ALLOWED:
                     return None
                 return str(denial_reason_from_wire(response.denial_reason))
+            case pb.SettleLeaseRequest():
+                settled = await self._client.settle_lease(request, self._deadline)
+                errors = [fault_of_status(one.error) for one in settled.results if one.HasField("error")]
+                return errors[0].reason if errors else None

@@ -31,8 +31,9 @@ class Record:
 class UnbilledUsage:
     """Reported usage that the Ledger refused to bill. It is kept until it is billed or forgiven.
 
-    reason: of the denial (INSUFFICIENT_CREDITS) or of the fault (CUSTOMER_NOT_FOUND). hold_id: set for a capture,
-    product_id: set for a debit; otherwise empty. amount None: `lines` or, without any, all that was held.
+    reason: of the denial (INSUFFICIENT_CREDITS) or of the fault (CUSTOMER_NOT_FOUND). hold_id: set for a capture, or
+    the lease's for uses of a lease; product_id: set for a debit; otherwise empty. amount None: `lines` or, without any,
+    all that was held, or uses of a lease.
     """
 
     number: int
@@ -204,6 +205,16 @@ class MemorySpool:
             return self._state.unbilled()
 
 
+def _hold_id(request: BillingRequest) -> str:
+    match request:
+        case pb.CaptureRequest():
+            return request.hold_id
+        case pb.SettleLeaseRequest():
+            return request.lease_id
+        case pb.DebitRequest():
+            return ""
+
+
 def _unbilled(record: Record, reason: str) -> UnbilledUsage:
     request = record.request
     return UnbilledUsage(
@@ -212,7 +223,7 @@ def _unbilled(record: Record, reason: str) -> UnbilledUsage:
         request_id=request.request_id,
         customer=request.customer,
         product_id=request.product_id if isinstance(request, pb.DebitRequest) else "",
-        hold_id=request.hold_id if isinstance(request, pb.CaptureRequest) else "",
+        hold_id=_hold_id(request),
         amount=amount_from_wire(request),
         recorded_time=record.recorded_time,
         lines=lines_from_wire(request),

@@ -2,6 +2,7 @@
 """The same gate for code without asyncio. It runs a Gate in an event loop in a background thread."""
 
 import asyncio
+import atexit
 import os
 import threading
 from collections.abc import Callable, Coroutine, Sequence
@@ -17,9 +18,10 @@ from meshkit.ids import Ids
 from purser_client.amounts import CreditsLike, QuantityLike
 from purser_client.answers import Balance, DebitResult, Denial
 from purser_client.arguments import AuthorizeArguments, DebitArguments
-from purser_client.blocks import HoldBlock
+from purser_client.blocks import Block
 from purser_client.gate import DEADLINE, Gate
 from purser_client.hold import Hold
+from purser_client.leases.policy import LeasePolicy
 from purser_client.policy import Unreachable
 from purser_client.reporting import Report
 from purser_client.spool import UnbilledUsage
@@ -45,6 +47,7 @@ class SyncGate:
         unreachable: Unreachable | None = None,
         deadline: timedelta = DEADLINE,
         coalesce: bool = False,
+        lease: LeasePolicy | bool = False,
         credentials: grpc.ChannelCredentials | None = None,
         token: Token | None = None,
         server_name: str | None = None,
@@ -56,6 +59,7 @@ class SyncGate:
             unreachable=unreachable,
             deadline=deadline,
             coalesce=coalesce,
+            lease=lease,
             credentials=credentials,
             token=token,
             server_name=server_name,
@@ -66,6 +70,7 @@ class SyncGate:
         self._thread: threading.Thread | None = None
         self._stopped: asyncio.Event
         self._process = 0
+        self._undo_sigterm: Callable[[], None] = lambda: None
 
     def open(self) -> None:
         """Start the thread and open the gate; `with` calls this. Raises SpoolBroken."""
@@ -83,10 +88,14 @@ class SyncGate:
         except BaseException:
             self._stop()
             raise
+        self._undo_sigterm = self._gate.report_on_sigterm(self._loop)
+        atexit.register(self._report_at_exit)
 
     def close(self) -> None:
         """Wait for unfinished operations, for about one deadline at most, then stop the thread."""
         if self._loop is not None:
+            atexit.unregister(self._report_at_exit)
+            self._undo_sigterm()
             try:
                 self._run(self._gate.close())
             finally:
@@ -121,11 +130,11 @@ class SyncGate:
 
     def debit(self, **arguments: Unpack[DebitArguments]) -> DebitResult:
         """As Gate.debit."""
-        return self._run(self._gate.debit(**arguments))
+        return self._gate.debit_now(**arguments) or self._run(self._gate.debit(**arguments))
 
     def try_debit(self, **arguments: Unpack[DebitArguments]) -> DebitResult | Denial:
         """As Gate.try_debit."""
-        return self._run(self._gate.try_debit(**arguments))
+        return self._gate.debit_now(**arguments) or self._run(self._gate.try_debit(**arguments))
 
     def balance(
         self, *, customer: str, credit_type_id: str = "", deadline: timedelta | None = None
@@ -156,6 +165,11 @@ class SyncGate:
     def forgive(self, unbilled: UnbilledUsage) -> None:
         """As Gate.forgive."""
         self._run(self._gate.forgive(unbilled))
+
+    def _report_at_exit(self) -> None:
+        """Report the last uses of leases when the program ends without closing the gate."""
+        if self._loop is not None and os.getpid() == self._process:
+            self._run(self._gate.end_leases())
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run work in the gate's thread and wait for it. An interrupt (Ctrl-C) cancels it, as in asyncio."""
@@ -200,32 +214,35 @@ async def _run_until_stopped(
 class SyncAuthorizeBlock:
     """For `with`: enters with a Hold, or raises Denied."""
 
-    def __init__(self, block: HoldBlock, run: Callable[..., Any]) -> None:
+    def __init__(self, block: Block, run: Callable[..., Any]) -> None:
         self._block = block
         self._run = run
 
     def __enter__(self) -> Hold:
-        hold: Hold = self._run(self._block.enter_or_raise())
+        # A call that a lease serves needs no other thread.
+        hold: Hold = self._block.enter_now() or self._run(self._block.enter_or_raise())
         return hold
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._run(self._block.leave(error))
+        if not self._block.leave_now(error):
+            self._run(self._block.leave(error))
 
 
 class SyncTryAuthorizeBlock:
     """For `with`: enters with a Hold or a Denial."""
 
-    def __init__(self, block: HoldBlock, run: Callable[..., Any]) -> None:
+    def __init__(self, block: Block, run: Callable[..., Any]) -> None:
         self._block = block
         self._run = run
 
     def __enter__(self) -> Hold | Denial:
-        answer: Hold | Denial = self._run(self._block.enter())
+        answer: Hold | Denial = self._block.enter_now() or self._run(self._block.enter())
         return answer
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._run(self._block.leave(error))
+        if not self._block.leave_now(error):
+            self._run(self._block.leave(error))

@@ -29,7 +29,7 @@ from purser_client.answers import (
 from purser_client.lines import Line
 
 # A request that bills usage. It is recorded and reported later when the Ledger is unreachable.
-BillingRequest: TypeAlias = pb.DebitRequest | pb.CaptureRequest
+BillingRequest: TypeAlias = pb.DebitRequest | pb.CaptureRequest | pb.SettleLeaseRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ def authorize_to_wire(
         customer=usage.customer,
         product_id=usage.product_id,
         group_values=usage.group_values,
-        hold_ttl=_duration(ttl),
+        hold_ttl=duration(ttl),
         allow_partial=allow_partial,
         lines=_lines_to_wire(usage.lines),
     )
@@ -92,14 +92,16 @@ def extend_to_wire(
     *, request_id: str, customer: str, hold_id: str, additional: Amount | None, ttl: timedelta | None
 ) -> pb.ExtendHoldRequest:
     request = pb.ExtendHoldRequest(
-        request_id=request_id, customer=customer, hold_id=hold_id, hold_ttl=_duration(ttl)
+        request_id=request_id, customer=customer, hold_id=hold_id, hold_ttl=duration(ttl)
     )
     _set_amount(request, additional)
     return request
 
 
 def amount_from_wire(request: BillingRequest) -> Amount | None:
-    """Return the amount of a debit or a capture; None: its lines or, without any, all that is held."""
+    """Return the amount of a debit or a capture; None: its lines or all that is held, or these are uses of a lease."""
+    if isinstance(request, pb.SettleLeaseRequest):
+        return None
     if request.HasField("quantity_micros"):
         return Quantity(request.quantity_micros)
     return Credits(request.credits_micros) if request.HasField("credits_micros") else None
@@ -107,6 +109,8 @@ def amount_from_wire(request: BillingRequest) -> Amount | None:
 
 def lines_from_wire(request: BillingRequest) -> tuple[Line, ...]:
     """Return the lines of a debit or a capture, if it has any."""
+    if isinstance(request, pb.SettleLeaseRequest):
+        return ()
     return tuple(
         Line(one.product_id, Quantity(one.quantity_micros), dict(one.properties)) for one in request.lines
     )
@@ -320,9 +324,9 @@ def _set_amount(
             request.credits_micros = amount.micros
 
 
-def _duration(span: timedelta | None) -> Duration | None:
+def duration(span: timedelta | None) -> Duration | None:
     if span is None:
         return None
-    duration = Duration()
-    duration.FromTimedelta(span)
-    return duration
+    on_wire = Duration()
+    on_wire.FromTimedelta(span)
+    return on_wire
