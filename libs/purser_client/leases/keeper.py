@@ -73,6 +73,8 @@ class LeaseKeeper:
         self.is_closed = True
         self._background.cancel()
         await asyncio.gather(self._background, *self._takes, return_exceptions=True)
+        for report in self._reports.values():
+            report.cancel()  # it is repeated below, with a gate's deadline
         await asyncio.gather(*self._reports.values(), return_exceptions=True)
         for lease in list(self._leases):
             lease.stop()
