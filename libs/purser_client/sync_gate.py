@@ -22,6 +22,7 @@ from purser_client.blocks import Block
 from purser_client.gate import DEADLINE, Gate
 from purser_client.hold import Hold
 from purser_client.leases.policy import LeasePolicy
+from purser_client.opened import OpenGate
 from purser_client.policy import Unreachable
 from purser_client.reporting import Report
 from purser_client.spool import UnbilledUsage
@@ -88,7 +89,7 @@ class SyncGate:
         except BaseException:
             self._stop()
             raise
-        self._undo_sigterm = self._gate.report_on_sigterm(self._loop)
+        self._undo_sigterm = self._gate.opened.handle_sigterm()
         atexit.register(self._report_at_exit)
 
     def close(self) -> None:
@@ -110,11 +111,11 @@ class SyncGate:
 
     def authorize(self, **arguments: Unpack[AuthorizeArguments]) -> "SyncAuthorizeBlock":
         """As Gate.authorize, for `with`."""
-        return SyncAuthorizeBlock(self._gate.hold_block(**arguments), self._run)
+        return SyncAuthorizeBlock(self._usable().block(**arguments), self._run)
 
     def try_authorize(self, **arguments: Unpack[AuthorizeArguments]) -> "SyncTryAuthorizeBlock":
         """As Gate.try_authorize, for `with`."""
-        return SyncTryAuthorizeBlock(self._gate.hold_block(**arguments), self._run)
+        return SyncTryAuthorizeBlock(self._usable().block(**arguments), self._run)
 
     def extend(
         self,
@@ -130,11 +131,11 @@ class SyncGate:
 
     def debit(self, **arguments: Unpack[DebitArguments]) -> DebitResult:
         """As Gate.debit."""
-        return self._gate.debit_now(**arguments) or self._run(self._gate.debit(**arguments))
+        return self._usable().debit_now(**arguments) or self._run(self._gate.debit(**arguments))
 
     def try_debit(self, **arguments: Unpack[DebitArguments]) -> DebitResult | Denial:
         """As Gate.try_debit."""
-        return self._gate.debit_now(**arguments) or self._run(self._gate.try_debit(**arguments))
+        return self._usable().debit_now(**arguments) or self._run(self._gate.try_debit(**arguments))
 
     def balance(
         self, *, customer: str, credit_type_id: str = "", deadline: timedelta | None = None
@@ -169,7 +170,7 @@ class SyncGate:
     def _report_at_exit(self) -> None:
         """Report the last uses of leases when the program ends without closing the gate."""
         if self._loop is not None and os.getpid() == self._process:
-            self._run(self._gate.end_leases())
+            self._run(self._gate.opened.end_leases())
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run work in the gate's thread and wait for it. An interrupt (Ctrl-C) cancels it, as in asyncio."""
@@ -184,6 +185,11 @@ class SyncGate:
         except BaseException:
             future.cancel()  # has no effect on a future that is done
             raise
+
+    def _usable(self) -> OpenGate:
+        """Return the open gate, for calls that need no other thread. Raises RuntimeError, as every call does."""
+        self._usable_loop()
+        return self._gate.opened
 
     def _usable_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:

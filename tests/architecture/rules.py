@@ -63,6 +63,7 @@ CLI_CHANNELS = (
     PurePosixPath("libs/purser_cli/importing/command.py"),
 )
 CLIENT_GATE = PurePosixPath("libs/purser_client/gate.py")
+CLIENT_OPENED = PurePosixPath("libs/purser_client/opened.py")
 CLIENT_MESHKIT = ("meshkit.clock", "meshkit.errors", "meshkit.ids", "meshkit.quantity")
 FRONT_LIBRARIES = (
     *(
@@ -277,7 +278,7 @@ def only_the_service_builder_opens_engines_channels_and_servers(source: Source) 
     builders |= {"insecure_channel", "secure_channel", "start_server"}
     if source.layer != "app":
         builders |= {"open_pool"}  # the Ledger's app also opens plain asyncpg connections
-    builds = source.path in (LEDGER_CONNECTION, CLIENT_CHANNEL, CLIENT_GATE, *CLI_CHANNELS)
+    builds = source.path in (LEDGER_CONNECTION, CLIENT_CHANNEL, CLIENT_OPENED, *CLI_CHANNELS)
     if source.path.parts[:2] == ("libs", "meshkit") or builds:
         return
     for name, line in source.calls():

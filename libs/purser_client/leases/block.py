@@ -9,7 +9,7 @@ from meshkit.quantity import Credits, Quantity
 from purser_client.amounts import Amount
 from purser_client.answers import CaptureResult, Denial, LedgerHold
 from purser_client.blocks import HoldBlock
-from purser_client.faults import PurserError
+from purser_client.faults import Denied, PurserError
 from purser_client.hold import Hold
 from purser_client.leases.lease import Lease, cost_of
 from purser_client.leases.spending import Spender
@@ -69,13 +69,16 @@ class LeasedBlock:
         return hold
 
     async def enter(self) -> Hold | Denial:
-        return self.enter_now() or await self._single_block().enter()
+        """Return the hold, or the Ledger's denial; `enter_now` may have found that the lease cannot serve."""
+        hold = None if self._is_entered and self._hold is None else self.enter_now()
+        return hold or await self._single_block().enter()
 
     async def enter_or_raise(self) -> Hold:
         """Return the hold. Raises Denied."""
-        if self._is_entered and self._hold is None:
-            return await self._single_block().enter_or_raise()
-        return self.enter_now() or await self._single_block().enter_or_raise()
+        answer = await self.enter()
+        if isinstance(answer, Denial):
+            raise Denied(answer)
+        return answer
 
     def leave_now(self, error: BaseException | None) -> bool:
         """End the block, if the lease serves it. Raises LedgerFault (GATE_CLOSED)."""

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Takes leases, reports their uses in the background, renews them, and ends them. Runs in the gate's event loop.
+"""Takes leases where use is frequent, and has them reported in the background. Runs in the gate's event loop.
 
-One report of a lease is in flight at a time. A report that got no answer is repeated with the same uses: each has its
-own request_id, so the Ledger records it once.
+One report of a lease is in flight at a time (reports.py).
 """
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
@@ -19,14 +18,12 @@ from purser_client.faults import GateUnreachable, LedgerFault, PurserError
 from purser_client.leases import wire
 from purser_client.leases.book import LeaseBook, Slot
 from purser_client.leases.demand import lease_micros
-from purser_client.leases.lease import Lease, Use
+from purser_client.leases.lease import Lease
 from purser_client.leases.policy import LeasePolicy
+from purser_client.leases.reports import Reports
 from purser_client.leases.unreported import Unreported
 from purser_client.ledger_client import LedgerClient
-from purser_client.reporting import REFUSALS
 
-# A report of 1,000 uses may take a busy Ledger longer than an AI call may wait.
-REPORT_DEADLINE: Final = timedelta(seconds=10)
 REPORTS_AT_ONCE: Final = 16
 RETRY_SECONDS: Final = 1.0
 # For what only an operator changes: a product that cannot be leased, a Ledger that knows no leases.
@@ -57,11 +54,14 @@ class LeaseKeeper:
         self._ids = ids
         self._deadline = deadline
         self._unreported = unreported
+        self._reports = Reports(
+            book, client, policy=policy, ids=ids, unreported=unreported, forget=self._forget
+        )
         self._leases: set[Lease] = set()
         self._of_customer: dict[str, set[Lease]] = {}
         self._due: set[Lease] = set()
         self._woken = asyncio.Event()
-        self._reports: dict[Lease, asyncio.Task[Any]] = {}
+        self._running: dict[Lease, asyncio.Task[Any]] = {}
         self._takes: set[asyncio.Task[None]] = set()
         self._at_once = asyncio.Semaphore(REPORTS_AT_ONCE)
         self._loop = asyncio.get_running_loop()
@@ -73,9 +73,9 @@ class LeaseKeeper:
         self.is_closed = True
         self._background.cancel()
         await asyncio.gather(self._background, *self._takes, return_exceptions=True)
-        for report in self._reports.values():
+        for report in self._running.values():
             report.cancel()  # it is repeated below, with a gate's deadline
-        await asyncio.gather(*self._reports.values(), return_exceptions=True)
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
         for lease in list(self._leases):
             lease.stop()
         await asyncio.gather(*(self._end(lease) for lease in list(self._leases)))
@@ -106,7 +106,7 @@ class LeaseKeeper:
         """Report all uses now."""
         for lease in list(self._leases):
             self._start(lease)
-        await asyncio.gather(*self._reports.values(), return_exceptions=True)
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
 
     async def give_back(self, customer: str) -> bool:
         """End the customer's leases that have something left: another call needs it. False: there is none.
@@ -128,19 +128,14 @@ class LeaseKeeper:
 
         Raises GateUnreachable, LedgerFault.
         """
-        while (running := self._reports.get(lease)) is not None:  # bounded: a report has a deadline
+        while (running := self._running.get(lease)) is not None:  # bounded: a report has a deadline
             await asyncio.wait({running})
-        return await asyncio.shield(self._run(lease, self._renew(lease, micros, deadline)))
-
-    async def _renew(self, lease: Lease, micros: int, deadline: timedelta) -> pb.SettleLeaseResponse | None:
-        uses = lease.begin_report()
-        wanted = max(0, lease.left_micros) + lease.held_micros + micros
-        return await self._settle(lease, uses, renewal_micros=wanted, deadline=deadline)
+        return await asyncio.shield(self._run(lease, self._reports.renew(lease, micros, deadline)))
 
     def _can_return(self, lease: Lease) -> bool:
         if lease.has_ended(self._book.now()):
             return False
-        if lease in self._reports and not lease.is_serving:
+        if lease in self._running and not lease.is_serving:
             return True
         return lease.is_serving and lease.left_micros > 0 and not lease.open_blocks
 
@@ -165,11 +160,11 @@ class LeaseKeeper:
                 self._start(lease)
 
     def _start(self, lease: Lease) -> "asyncio.Task[Any]":
-        return self._reports.get(lease) or self._run(lease, self._report(lease))
+        return self._running.get(lease) or self._run(lease, self._report(lease))
 
     def _run(self, lease: Lease, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
-        task = self._reports[lease] = asyncio.create_task(work)
-        task.add_done_callback(lambda _: self._reports.pop(lease, None))
+        task = self._running[lease] = asyncio.create_task(work)
+        task.add_done_callback(lambda _: self._running.pop(lease, None))
         return task
 
     async def _finished_report(self, lease: Lease) -> None:
@@ -181,54 +176,16 @@ class LeaseKeeper:
     async def _report(self, lease: Lease) -> None:
         async with self._at_once:
             try:
-                while await self._report_once(lease) and lease.is_due():
+                while await self._reports.report(lease) and lease.is_due():
                     pass
             except GateUnreachable:
                 pass  # the next round repeats it
             except PurserError as fault:
                 self._unreported.log_fault(lease, fault)
 
-    async def _report_once(self, lease: Lease) -> bool:
-        """Report, and renew or end the lease. True: the Ledger has answered. Raises GateUnreachable, LedgerFault."""
-        lease.is_woken = False
-        now = self._book.now()
-        uses = lease.begin_report()
-        if lease.has_ended(now):
-            lease.stop()
-            if uses:
-                await self._settle(lease, uses)
-            self._forget(lease)
-            return bool(uses)
-        wanted = self._wanted(lease, now)
-        if wanted:
-            lasts = lease.terms.ends - now > self._policy.ttl.total_seconds() / 2
-            if not uses and lasts and not lease.is_due():
-                return False
-            answer = await self._settle(lease, uses, renewal_micros=wanted + lease.held_micros)
-            if answer is not None and answer.decision == pb.DECISION_DENIED:
-                lease.stop()
-            return answer is not None
-        lease.stop()
-        if lease.open_blocks:
-            # Their credits stay reserved as long as they are open, and this process lives.
-            return await self._settle(lease, uses, renewal_micros=0) is not None
-        if lease.unreported > len(uses):
-            return await self._settle(lease, uses) is not None
-        return await self._finish(lease, uses)
-
-    def _wanted(self, lease: Lease, now: float) -> int:
-        """Return what shall be reserved for coming calls; 0: the lease shall end."""
-        slot = self._book.slot_of(lease)
-        if slot is None:
-            return 0
-        calls, micros = lease.taken()
-        if calls:
-            slot.demand.add(calls, micros, now)
-        slot.available_micros = lease.terms.available_micros
-        if not lease.is_serving:
-            return 0
-        available = slot.available_micros + max(0, lease.left_micros)
-        return lease_micros(slot.demand, available_micros=available, calls_min=0, now=now)
+    async def _end(self, lease: Lease) -> None:
+        async with self._at_once:
+            await self._reports.end(lease, self._deadline)
 
     async def _take(self, slot: Slot, micros: int) -> None:
         sent = self._book.now()
@@ -269,90 +226,6 @@ class LeaseKeeper:
         slot.lease = lease
         self._leases.add(lease)
         self._of_customer.setdefault(lease.customer, set()).add(lease)
-
-    async def _settle(
-        self,
-        lease: Lease,
-        uses: list[Use],
-        *,
-        renewal_micros: int | None = None,
-        deadline: timedelta = REPORT_DEADLINE,
-    ) -> pb.SettleLeaseResponse | None:
-        """Report uses. None: the Ledger refuses them, or the lease has ended."""
-        sent = self._book.now()
-        request = wire.settle_to_wire(
-            request_id=self._ids.new("req"),
-            customer=lease.customer,
-            lease_id=lease.lease_id,
-            uses=uses,
-            renewal_micros=renewal_micros,
-            ttl=self._policy.ttl,
-        )
-        try:
-            response = await self._client.settle_lease(request, deadline)
-        except LedgerFault as fault:
-            await self._refused(lease, uses, fault)
-            return None
-        has_ended = not (response.ttl.seconds or response.ttl.nanos)
-        await self._check(lease, uses, response.results)
-        lease.reported(None if has_ended else wire.terms_from_wire(response, sent))
-        if has_ended:
-            return None
-        self._book.tell_capped_keys(lease, tuple(response.capped_keys))
-        return response
-
-    async def _finish(self, lease: Lease, uses: list[Use]) -> bool:
-        """Report the last uses and return what is left."""
-        request = wire.end_to_wire(
-            request_id=self._ids.new("req"), customer=lease.customer, lease_id=lease.lease_id, uses=uses
-        )
-        try:
-            response = await self._client.end_lease(request, REPORT_DEADLINE)
-        except LedgerFault as fault:
-            await self._refused(lease, uses, fault)
-            return False
-        await self._check(lease, uses, response.results)
-        lease.reported(None)
-        slot = self._book.slot_of(lease)
-        if slot is not None:
-            slot.available_micros = response.available_micros
-        self._forget(lease)
-        return True
-
-    async def _end(self, lease: Lease) -> None:
-        """Report all of a lease at the gate's end, as long as the Ledger answers; record what it does not take."""
-        with contextlib.suppress(PurserError):
-            async with self._at_once:
-                while not lease.has_ended(self._book.now()) or lease.unreported:
-                    uses = lease.begin_report()
-                    if lease.has_ended(self._book.now()) or lease.unreported > len(uses):
-                        await self._settle(lease, uses, deadline=self._deadline)
-                    else:
-                        await self._finish(lease, uses)
-                        return
-        while uses := lease.begin_report():
-            await self._unreported.record(lease, uses)
-            lease.reported(None)
-        self._forget(lease)
-
-    async def _refused(self, lease: Lease, uses: list[Use], fault: LedgerFault) -> None:
-        """Stop using a lease that the Ledger does not know. Raises any fault that may pass."""
-        if fault.code not in REFUSALS:
-            raise fault
-        while uses:
-            await self._unreported.record(lease, uses)
-            lease.reported(None)
-            uses = lease.begin_report()
-        lease.reported(None)
-        self._forget(lease)
-
-    async def _check(self, lease: Lease, uses: list[Use], results: Iterable[pb.LeaseUseResult]) -> None:
-        """Forget recorded uses in the journal; uses that the Ledger cannot record go to where unbilled usage is."""
-        results = list(results)
-        refused = [use for use, result in zip(uses, results, strict=True) if result.HasField("error")]
-        if refused:
-            await self._unreported.record(lease, refused)
-        self._unreported.done(uses)
 
     def _forget(self, lease: Lease) -> None:
         """Drop a lease that has ended, unless blocks are open, which may still use it."""

@@ -94,7 +94,7 @@ class Lease:
         self.terms = terms
         self.is_serving = terms.per_micros > 0
         self.is_woken = False  # its report has been asked for
-        # A use's time is told on the Ledger's clock, whatever the clock of this machine says.
+        # The time of a use is by the Ledger's clock, whatever the clock of this machine says.
         self._clock_micros = int(terms.expire_time.timestamp() * MICROSECOND) - int(terms.ends * MICROSECOND)
         self._next_use = use_ids
         self._lock = threading.Lock()

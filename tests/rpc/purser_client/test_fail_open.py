@@ -59,7 +59,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_no_call_is_allowed_by_default() -> None:
-    assert Gate("127.0.0.1:1")._unreachable == FailClosed()
+    assert Gate("127.0.0.1:1")._options.unreachable == FailClosed()
 
 
 async def test_usage_recorded_by_a_killed_process_is_billed_once_by_the_next(

@@ -74,6 +74,15 @@ class MemoryLedger:
     async def GetBalance(self, request: pb.GetBalanceRequest, **_: float) -> pb.GetBalanceResponse:
         raise NotImplementedError
 
+    async def Lease(self, request: pb.LeaseRequest, **_: float) -> pb.LeaseResponse:
+        raise NotImplementedError
+
+    async def SettleLease(self, request: pb.SettleLeaseRequest, **_: float) -> pb.SettleLeaseResponse:
+        raise NotImplementedError
+
+    async def EndLease(self, request: pb.EndLeaseRequest, **_: float) -> pb.EndLeaseResponse:
+        raise NotImplementedError
+
     async def AuthorizeBatch(
         self, request: pb.AuthorizeBatchRequest, **_: float
     ) -> pb.AuthorizeBatchResponse:

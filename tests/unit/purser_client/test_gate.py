@@ -105,7 +105,7 @@ def test_a_sync_gate_leaves_no_thread_behind(tmp_path: Path) -> None:
 
 def test_both_gates_have_the_same_names() -> None:
     names = [
-        {name for name in dir(kind) if not name.startswith("_")} - {"hold_block"} for kind in (Gate, SyncGate)
+        {name for name in dir(kind) if not name.startswith("_")} - {"opened"} for kind in (Gate, SyncGate)
     ]
 
     assert names[0] == names[1]

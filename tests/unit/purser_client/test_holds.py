@@ -376,6 +376,7 @@ class TestLedgerAway:
             hold.capture()
 
         request = spool.pending()[0].request
+        assert isinstance(request, pb.DebitRequest)
         assert request.quantity_micros == 2_000_000
 
     @pytest.mark.parametrize("used", [None, 0])
