@@ -67,10 +67,16 @@ async def _know_hold(hold_id: str, *ledgers: RunningLedger, **of: str) -> None:
 
 
 def _decided_again() -> dict[str, float]:
-    causes = ("unknown", "due", "denied", "outrun", "behind")
-    return {
+    """Return how many requests were decided again, by cause.
+
+    A guess that another replica's write precedes is outrun, or finds the pool locked if that write takes longer.
+    """
+    causes = {"unknown", "due", "denied", "outrun", "locked", "behind"}
+    counts = {
         one: REGISTRY.get_sample_value("ledger_decided_again_total", {"cause": one}) or 0 for one in causes
     }
+    counts["outrun"] += counts.pop("locked")
+    return counts
 
 
 async def _outcome(call: Awaitable[Any]) -> Any:
