@@ -27,6 +27,7 @@ class Scale:
     which calls are spread. batch_items: debits in a batch (P7). entries: of the long history of P10, P12 and P18, 100
     per customer. races: of P13. race_calls: the calls that each grant of a race pays for. events: seat changes and
     crossings of P14 and P22. lines: of the file of P17. endpoints and deliveries: of P22, one endpoint of ten hangs.
+    burst: the calls of P27's bursts.
     """
 
     rounds: int = 5
@@ -41,6 +42,7 @@ class Scale:
     lines: int = 1_000_000
     endpoints: int = 100
     deliveries: int = 10_000
+    burst: int = 25_000
 
     @property
     def history_customers(self) -> int:

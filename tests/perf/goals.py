@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The performance goals P1 to P26, and how a measured value is compared with them."""
+"""The performance goals P1 to P27, and how a measured value is compared with them."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -131,6 +131,9 @@ PROMISES: Mapping[str, Promise] = {
     ),
     "P25": Promise("1 in flight on Citus: p50", (Goal(3.0, "× plain PostgreSQL's"),)),
     "P26": Promise("P1's calls, 1 % of them traced", (_at_least(0.95, "× without traces"),)),
+    "P27": Promise(
+        "calls decided in process, from a lease", (Goal(10, "µs", "p50"), _at_least(50_000, "", "a second"))
+    ),
 }
 
 

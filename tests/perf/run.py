@@ -10,6 +10,7 @@ from tests.perf import (
     batches,
     growth,
     imports,
+    leases,
     mesh_latency,
     on_citus,
     overload,
@@ -52,6 +53,7 @@ MEASUREMENTS: Mapping[tuple[str, ...], Measurement] = {
     ("P24",): affinity.one_replica_for_each_customer,
     ("P25",): on_citus.beside_plain,
     ("P26",): traces.sampled,
+    ("P27",): leases.in_process,
 }
 
 

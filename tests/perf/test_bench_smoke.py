@@ -141,6 +141,18 @@ async def test_webhooks_are_measured_and_none_is_missing_beside_endpoints_that_h
     assert all(value > 0 for value in measured["value"].values())
 
 
+async def test_calls_decided_in_process_are_measured_and_each_is_stored(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    measured = (await _measured(postgres_server, tmp_path, ("P27",), replace(TINY, burst=500)))["P27"]
+
+    assert "not_measured" not in measured["detail"], measured["detail"]
+    _assert_exact(measured["detail"]["audit"])
+    assert measured["detail"]["audit"]["is_consistent"]
+    assert measured["detail"]["audit"]["open_holds"] == 0
+    assert all(value > 0 for value in measured["value"].values())
+
+
 def _assert_exact(audit: dict[str, Any]) -> None:
     assert audit["told_micros"] == audit["stored_micros"] > 0
     assert audit["unknown_micros"] == audit["refused_calls"] == 0
