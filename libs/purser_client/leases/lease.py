@@ -180,8 +180,10 @@ class Lease:
         return self._left
 
     @property
-    def held_micros(self) -> int:
-        return self._held
+    def needed_micros(self) -> int:
+        """What a renewal must reserve before more can be spent: for open blocks, and uses since its report began."""
+        with self._lock:
+            return self._held + self._unreported - sum(use.cost_micros for use in self._in_report)
 
     @property
     def unreported(self) -> int:

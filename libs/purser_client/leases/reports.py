@@ -62,7 +62,7 @@ class Reports:
             lasts = lease.terms.ends - now > self._policy.ttl.total_seconds() / 2
             if not uses and lasts and not lease.is_due():
                 return False
-            answer = await self._settle(lease, uses, renewal_micros=wanted + lease.held_micros)
+            answer = await self._settle(lease, uses, renewal_micros=wanted + lease.needed_micros)
             if answer is not None and answer.decision == pb.DECISION_DENIED:
                 lease.stop()
             return answer is not None
@@ -80,7 +80,7 @@ class Reports:
         Raises GateUnreachable, LedgerFault.
         """
         uses = lease.begin_report()
-        wanted = max(0, lease.left_micros) + lease.held_micros + micros
+        wanted = max(0, lease.left_micros) + lease.needed_micros + micros
         return await self._settle(lease, uses, renewal_micros=wanted, deadline=deadline)
 
     async def end(self, lease: Lease, deadline: timedelta) -> None:

@@ -8,7 +8,7 @@ from grpc import StatusCode
 from meshkit.quantity import Credits, Quantity
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser_client.amounts import Amount
-from purser_client.answers import Denial, DenialReason
+from purser_client.answers import Denial
 from purser_client.faults import GateUnreachable, LedgerFault, gate_closed_fault
 from purser_client.leases.book import LeaseBook
 from purser_client.leases.keeper import LeaseKeeper
@@ -64,23 +64,22 @@ class Spender:
 
         Raises GateUnreachable unless the gate fails open, LedgerFault.
         """
-        if lease.hold_more(cost, self._book.now()):
-            return None
-        try:
-            answer = await self._keeper.add(lease, cost, deadline)
-        except GateUnreachable:
-            if self._fails_open:
-                return None  # what is used is recorded in full, whether or not this part was reserved
-            raise
-        if lease.hold_more(cost, self._book.now()):
-            return None
-        if answer is None:
-            raise LedgerFault(
-                StatusCode.FAILED_PRECONDITION,
-                f"the lease {lease.lease_id} that this call was served from has ended",
-                reason="HOLD_EXPIRED",
-            )
-        return _denial(answer)
+        while not lease.hold_more(cost, self._book.now()):  # another call may take what a renewal has added
+            try:
+                answer = await self._keeper.add(lease, cost, deadline)
+            except GateUnreachable:
+                if self._fails_open:
+                    return None  # what is used is recorded in full, whether or not this part was reserved
+                raise
+            if answer is None:
+                raise LedgerFault(
+                    StatusCode.FAILED_PRECONDITION,
+                    f"the lease {lease.lease_id} that this call was served from has ended",
+                    reason="HOLD_EXPIRED",
+                )
+            if answer.decision == pb.DECISION_DENIED:
+                return None if lease.hold_more(cost, self._book.now()) else _denial(answer)
+        return None
 
     def _after(self, lease: Lease, use: Use) -> None:
         self._unreported.write(lease, use)
@@ -89,12 +88,8 @@ class Spender:
 
 
 def _denial(answer: pb.SettleLeaseResponse) -> Denial:
-    """Return the denial of an extension: of the renewal, or because less than needed was affordable."""
-    is_denied = answer.decision == pb.DECISION_DENIED
     return Denial(
-        reason=denial_reason_from_wire(answer.denial_reason)
-        if is_denied
-        else DenialReason.INSUFFICIENT_CREDITS,
+        reason=denial_reason_from_wire(answer.denial_reason),
         available=Credits(answer.available_micros),
         affordable=Quantity.zero(),
         affordable_credits=Credits(answer.available_micros),
