@@ -87,7 +87,9 @@ class LeasedBlock:
             return False
         hold.end()
         actual = hold.actual
-        amount = None if actual is None else actual.amount or self._amount
+        amount = None
+        if actual is not None:
+            amount = self._amount if actual.amount is None else actual.amount
         if amount is None or not amount.micros:
             self._cost = None if amount is None else 0
             self._spender.release(self._lease, self._reserved)

@@ -64,12 +64,20 @@ async def test_a_block_that_uses_nothing_or_fails_costs_nothing(gate: Gate, ledg
     debits = await until_leased(gate)
     async with gate.authorize(**CALL) as unused:
         assert unused.is_leased
+    async with gate.authorize(**CALL) as nothing:
+        assert nothing.is_leased
+        nothing.capture(0)
     with pytest.raises(ZeroDivisionError):
         async with gate.authorize(**CALL):
             raise ZeroDivisionError
     await gate.flush()
 
     assert unused.capture_result is None
+    assert nothing.capture_result is not None
+    assert (nothing.capture_result.captured, nothing.capture_result.released) == (
+        Credits(0),
+        Credits.of("0.1"),
+    )
     assert await captured_tenths(ledger) == debits
 
 
