@@ -6,7 +6,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# For `make simulate`, `make fuzz`, `make crash` and `make crash-import`.
+# For `make simulate`, `make fuzz`, `make lease-race`, `make crash` and `make crash-import`.
 SEED ?=
 STEPS ?= 50000
 KILLS ?= 30
@@ -73,6 +73,9 @@ crash: install ## kill -9 Ledgers and PostgreSQL KILLS (default: 30) times under
 
 crash-import: install ## kill -9 importer, Ledger and PostgreSQL while EVENTS (default: 100000) are imported, from SEED, and verify
 	@$(RUN) -m tests.simulation.crash_import --events $(EVENTS) $(if $(SEED),--seed $(SEED))
+
+lease-race: install ## race eight clients with leases past zero, strike STRIKES (default: 60) times, from SEED, and compare all they used
+	@$(RUN) -m tests.simulation.lease_race $(if $(STRIKES),--strikes $(STRIKES)) $(if $(SEED),--seed $(SEED))
 
 go-caller: install ## generate stubs for Go, build a caller with them and run it (cold: 2 min; needs Go and its module proxy)
 	@PURSER_GO_CALLER=1 $(RUN) -m pytest tests/e2e/test_go_caller.py
@@ -167,4 +170,4 @@ $(STAMP):
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable ./libs --editable . && \
 	touch $@
 
-.PHONY: help demo up install test browser edge rolling restore-drill image-check citus sbom simulate fuzz crash crash-import chaos go-caller lint types protos-check bench bench-layers bench-picture picture protos stubs format lock clean
+.PHONY: help demo up install test browser edge rolling restore-drill image-check citus sbom simulate fuzz crash crash-import lease-race chaos go-caller lint types protos-check bench bench-layers bench-picture picture protos stubs format lock clean

@@ -5,7 +5,7 @@ import asyncio
 import random
 import secrets
 import socket
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from deploy.citus import cluster
@@ -58,7 +58,7 @@ class Cluster:
             self.together = self._ledger("--workers", str(WORKERS))
         for process in self._ledgers():
             await process.start()
-            self._stack.push_async_callback(_stop, process)
+            self._stack.push_async_callback(process.stop)
             await process.until_said("service_started")
 
     async def _prepare(self, name: str) -> str:
@@ -90,10 +90,10 @@ class Cluster:
                 await self.together.until(lambda own: own.workers.get(worker, killed) != killed)
             case "replica":
                 self.alone.kill()
-                await _restart(self.alone)
+                await self.alone.restart()
             case "parent":
                 self.together.kill()
-                await _restart(self.together)
+                await self.together.restart()
             case "Citus worker":
                 assert isinstance(self._postgres, OwnCitus)
                 await self._postgres.kill_and_start(dice.randint(1, CITUS_WORKERS))
@@ -109,7 +109,7 @@ class Cluster:
                 self.alone.kill()
                 self._postgres.kill()
                 await asyncio.gather(self._postgres.start(), self.alone.ended())
-                await _restart(self.alone)
+                await self.alone.restart()
             case _:
                 raise ValueError(target)
 
@@ -166,20 +166,3 @@ def reserve_port() -> socket.socket:
         reserved.close()
         raise
     return reserved
-
-
-async def _restart(process: LedgerProcess) -> None:
-    await process.ended()
-    await process.start()
-    await process.until_said("service_started")
-
-
-async def _stop(process: LedgerProcess) -> None:
-    """Stop a process; kill it when it does not end."""
-    try:
-        with suppress(ProcessLookupError):
-            process.ask_to_stop()
-        await process.ended()
-    except TimeoutError:
-        process.kill()
-        await process.ended()

@@ -155,6 +155,22 @@ class LedgerProcess:
             await asyncio.shield(self._listener)
             return await self._process.wait()
 
+    async def restart(self) -> None:
+        """Start it again once it has ended, after `kill` or `ask_to_stop`; returns when it serves."""
+        await self.ended()
+        await self.start()
+        await self.until_said("service_started")
+
+    async def stop(self) -> None:
+        """Stop it, and wait until it has ended; kill it when that takes longer than the patience."""
+        try:
+            with suppress(ProcessLookupError):
+                self.ask_to_stop()
+            await self.ended()
+        except TimeoutError:
+            self.kill()
+            await self.ended()
+
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
         while line := await process.stderr.readline():
