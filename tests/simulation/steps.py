@@ -128,23 +128,30 @@ class Steps:
     async def extend(self, replica: int, twice: bool, hold: Drawn, ttl: int | None) -> None:
         await self._world.ask(self._extend(hold, ttl), replica, twice=twice)
 
-    async def lease(self, replica: int, twice: bool, ask: Drawn, ttl: int | None) -> None:
-        asked = self._asking(ask | {"in_units": False})
-        await self._world.ask(pb.LeaseRequest(**asked, ttl=_seconds(ttl)), replica, twice=twice)
+    async def lease(self, replica: int, twice: bool, lease: Drawn) -> None:
+        await self._world.ask(self._lease(**lease), replica, twice=twice)
 
-    async def settle_lease(
-        self, replica: int, twice: bool, number: int, uses: list[Drawn], renewal: int | None, ends: bool
-    ) -> None:
-        """Settle one of the leases there were, with new uses and sometimes with those of an earlier call."""
+    async def settle_lease(self, replica: int, twice: bool, settlement: Drawn) -> None:
+        for request in self._settlements([settlement]):
+            await self._world.ask(request, replica, twice=twice)
+
+    def _lease(self, ask: Drawn, ttl: int | None) -> pb.LeaseRequest:
+        return pb.LeaseRequest(**self._asking(ask | {"in_units": False}), ttl=_seconds(ttl))
+
+    def _settlements(self, drawn: list[Drawn]) -> list[pb.SettleLeaseRequest | pb.EndLeaseRequest]:
+        """Return settlements of leases that there were; none if there was none."""
         found = [
             (customer, hold_id)
             for (customer, _), pool in self._world.shadow.pools.items()
             for hold_id in pool.holds
             if hold_id.startswith("lse_")
         ]
-        if not found:
-            return
-        customer, lease_id = found[number % len(found)]
+        return [self._settlement(*found[one["number"] % len(found)], **one) for one in drawn if found]
+
+    def _settlement(
+        self, customer: str, lease_id: str, number: int, uses: list[Drawn], renewal: int | None, ends: bool
+    ) -> pb.SettleLeaseRequest | pb.EndLeaseRequest:
+        """Settle a lease, with new uses and sometimes with those of an earlier call."""
         of_lease = {"request_id": self._request_id(), "customer": customer, "lease_id": lease_id}
         made = [self._use(use) for use in uses]
         made += [
@@ -153,23 +160,29 @@ class Steps:
             if number % 3 == 0 and getattr(one, "lease_id", "") == lease_id
             for use in one.uses
         ][:2]
-        request: pb.EndLeaseRequest | pb.SettleLeaseRequest
         if ends:
-            request = pb.EndLeaseRequest(**of_lease, uses=made)
-        else:
-            request = pb.SettleLeaseRequest(**of_lease, uses=made)
-            if renewal is not None:
-                request.renewal.credits_micros = renewal
-        await self._world.ask(request, replica, twice=twice)
+            return pb.EndLeaseRequest(**of_lease, uses=made)
+        request = pb.SettleLeaseRequest(**of_lease, uses=made)
+        if renewal is not None:
+            request.renewal.credits_micros = renewal
+        return request
 
     def _use(self, use: Drawn) -> pb.LeaseUse:
         amount = {"quantity_micros" if use["in_units"] else "credits_micros": use["amount"]}
         group_values = {"user_id": use["user"]} if use["user"] else {}
         return pb.LeaseUse(request_id=self._request_id(), group_values=group_values, **amount)
 
-    async def together(self, replica: int, asks: list[Drawn], holds: list[Drawn]) -> None:
-        """Send debits, captures and releases to both replicas at the same time."""
-        requests: list[Any] = self._debits(asks)
+    async def together(
+        self,
+        replica: int,
+        asks: list[Drawn],
+        holds: list[Drawn],
+        leases: list[Drawn],
+        settlements: list[Drawn],
+    ) -> None:
+        """Send debits, captures, releases, and calls about leases to both replicas at the same time."""
+        requests: list[Any] = [self._lease(**one) for one in leases] + self._settlements(settlements)
+        requests += self._debits(asks)
         requests += [(self._capture, self._release)[number % 2](hold) for number, hold in enumerate(holds)]
         await self._world.ask_together(requests, replica)
 
@@ -464,6 +477,13 @@ _edges = st.sampled_from(4 * [None] + 3 * [(1, 0)] + [(2, 0), (4, -1), (4, 0), (
 _asks = _drawn(name=_names, product=_products, user=_users, amount=_amounts, edge=_edges, in_units=_flags)
 _rarely = st.sampled_from([False, False, False, False, True])
 _holds = _drawn(number=_numbers, is_any=_rarely, amount=st.none() | _amounts, in_units=_flags)
+_leases = _drawn(ask=_asks, ttl=st.sampled_from([None, None, 1, 300, 600]))
+_settlements = _drawn(
+    number=_numbers,
+    uses=st.lists(_drawn(user=_users, amount=_amounts, in_units=_flags), max_size=4),
+    renewal=st.none() | st.just(0) | _amounts,
+    ends=_rarely,
+)
 _nexts = st.tuples(st.just("next"), st.integers(0, 3), st.integers(-1, 1))
 _instants = st.one_of(_nexts, st.tuples(st.sampled_from(["now", "past", "future"]), _numbers, st.just(0)))
 _pricings = _drawn(
@@ -502,21 +522,14 @@ _steps: dict[str, st.SearchStrategy[Drawn]] = {
     "capture": _drawn(replica=_replicas, twice=_flags, hold=_holds),
     "release": _drawn(replica=_replicas, twice=_flags, hold=_holds),
     "extend": _drawn(replica=_replicas, twice=_flags, hold=_holds, ttl=_ttls),
-    "lease": _drawn(
-        replica=_replicas, twice=_flags, ask=_asks, ttl=st.sampled_from([None, None, 1, 300, 600])
-    ),
-    "settle_lease": _drawn(
-        replica=_replicas,
-        twice=_flags,
-        number=_numbers,
-        uses=st.lists(_drawn(user=_users, amount=_amounts, in_units=_flags), max_size=4),
-        renewal=st.none() | st.just(0) | _amounts,
-        ends=_rarely,
-    ),
+    "lease": _drawn(replica=_replicas, twice=_flags, lease=_leases),
+    "settle_lease": _drawn(replica=_replicas, twice=_flags, settlement=_settlements),
     "together": _drawn(
         replica=_replicas,
         asks=st.lists(_asks, min_size=1, max_size=2),
-        holds=st.lists(_holds, min_size=0, max_size=2),
+        holds=st.lists(_holds, max_size=2),
+        leases=st.lists(_leases, max_size=1),
+        settlements=st.lists(_settlements, max_size=2),
     ),
     "authorize_batch": _drawn(
         replica=_replicas,
