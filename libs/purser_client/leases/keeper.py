@@ -66,6 +66,7 @@ class LeaseKeeper:
         self._at_once = asyncio.Semaphore(REPORTS_AT_ONCE)
         self._loop = asyncio.get_running_loop()
         self._background = asyncio.create_task(self._report_until_cancelled())
+        self._is_answering = True  # as far as closing has found out
         self.is_closed = False
 
     async def close(self) -> None:
@@ -184,8 +185,12 @@ class LeaseKeeper:
                 self._unreported.log_fault(lease, fault)
 
     async def _end(self, lease: Lease) -> None:
+        """End a lease at the gate's end. A Ledger that does not answer is waited for once, not by every lease."""
         async with self._at_once:
-            await self._reports.end(lease, self._deadline)
+            if self._is_answering:
+                self._is_answering = await self._reports.end(lease, self._deadline) and self._is_answering
+            else:
+                await self._reports.record(lease)
 
     async def _take(self, slot: Slot, micros: int) -> None:
         sent = self._book.now()

@@ -5,14 +5,13 @@ A report that got no answer is repeated with the same uses: each has its own req
 The caller sees to it that one report of a lease is in flight at a time.
 """
 
-import contextlib
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Final
 
 from meshkit.ids import Ids
 from purser.ledger.v1 import ledger_pb2 as pb
-from purser_client.faults import LedgerFault, PurserError
+from purser_client.faults import GateUnreachable, LedgerFault, PurserError
 from purser_client.leases import wire
 from purser_client.leases.book import LeaseBook
 from purser_client.leases.demand import lease_micros
@@ -83,16 +82,25 @@ class Reports:
         wanted = max(0, lease.left_micros) + lease.needed_micros + micros
         return await self._settle(lease, uses, renewal_micros=wanted, deadline=deadline)
 
-    async def end(self, lease: Lease, deadline: timedelta) -> None:
-        """Report all of a lease at the gate's end, as long as the Ledger answers; record what it does not take."""
-        with contextlib.suppress(PurserError):
+    async def end(self, lease: Lease, deadline: timedelta) -> bool:
+        """Report all of a lease at the gate's end; record what the Ledger does not take. False: it does not answer."""
+        is_answered = True
+        try:
             while not lease.has_ended(self._book.now()) or lease.unreported:
                 uses = lease.begin_report()
                 if lease.has_ended(self._book.now()) or lease.unreported > len(uses):
                     await self._settle(lease, uses, deadline=deadline)
                 else:
-                    await self._finish(lease, uses)
-                    return
+                    await self._finish(lease, uses, deadline)
+        except GateUnreachable:
+            is_answered = False
+        except PurserError:
+            pass
+        await self.record(lease)
+        return is_answered
+
+    async def record(self, lease: Lease) -> None:
+        """Record all uses of a lease without asking the Ledger."""
         while uses := lease.begin_report():
             await self._unreported.record(lease, uses)
             lease.reported(None)
@@ -143,13 +151,13 @@ class Reports:
         self._book.tell_capped_keys(lease, tuple(response.capped_keys))
         return response
 
-    async def _finish(self, lease: Lease, uses: list[Use]) -> bool:
+    async def _finish(self, lease: Lease, uses: list[Use], deadline: timedelta = REPORT_DEADLINE) -> bool:
         """Report the last uses and return what is left."""
         request = wire.end_to_wire(
             request_id=self._ids.new("req"), customer=lease.customer, lease_id=lease.lease_id, uses=uses
         )
         try:
-            response = await self._client.end_lease(request, REPORT_DEADLINE)
+            response = await self._client.end_lease(request, deadline)
         except LedgerFault as fault:
             await self._refused(lease, uses, fault)
             return False
