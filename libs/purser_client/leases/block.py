@@ -29,6 +29,7 @@ class LeasedBlock:
         "_cost",
         "_hold",
         "_is_entered",
+        "_is_mixed",
         "_lease",
         "_reserved",
         "_single",
@@ -53,6 +54,7 @@ class LeasedBlock:
         self._cost: int | None = None  # of what was used
         self._hold: Hold | None = None
         self._is_entered = False
+        self._is_mixed = False  # it was extended in the other measure: credits alone count all of it
 
     def enter_now(self) -> Hold | None:
         """Return the hold, if the lease serves it."""
@@ -89,7 +91,7 @@ class LeasedBlock:
         actual = hold.actual
         amount = None
         if actual is not None:
-            amount = self._amount if actual.amount is None else actual.amount
+            amount = self._whole() if actual.amount is None else actual.amount
         if amount is None or not amount.micros:
             self._cost = None if amount is None else 0
             self._spender.release(self._lease, self._reserved)
@@ -145,7 +147,13 @@ class LeasedBlock:
             self._reserved += cost
             if type(additional) is type(self._amount):
                 self._amount = self._amount + additional  # type: ignore[operator]
+            else:
+                self._is_mixed = True
         return denial
+
+    def _whole(self) -> Amount:
+        """Return what a capture without an amount captures: everything that was asked for."""
+        return Credits(self._reserved) if self._is_mixed else self._amount
 
     def _single_block(self) -> HoldBlock:
         if not isinstance(self._single, HoldBlock):

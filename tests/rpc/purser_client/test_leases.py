@@ -151,6 +151,27 @@ async def test_an_open_block_is_extended_from_the_lease_or_by_the_ledger(
     assert hold.capture_result.captured == Credits.of("100.2")
 
 
+async def test_a_block_that_was_extended_in_the_other_measure_captures_both(
+    gate: Gate, ledger: RunningLedger
+) -> None:
+    debits = await until_leased(gate)
+    async with gate.authorize(**ASK, quantity="0.005") as hold:
+        assert hold.is_leased
+        await gate.extend(hold, quantity="0.005")
+        hold.capture()
+    assert hold.capture_result is not None
+    assert hold.capture_result.captured == Credits.of("0.12")
+    async with gate.authorize(**ASK, quantity="0.005") as hold:
+        assert hold.is_leased
+        await gate.extend(hold, credits="0.1")
+        hold.capture()
+    assert hold.capture_result is not None
+    assert hold.capture_result.captured == Credits.of("0.16")
+    await gate.flush()
+
+    assert await captured_tenths(ledger) == pytest.approx(debits + 1.2 + 1.6)
+
+
 async def test_more_may_be_used_than_a_lease_has(gate: Gate, ledger: RunningLedger) -> None:
     debits = await until_leased(gate)
     async with gate.authorize(**CALL) as hold:
