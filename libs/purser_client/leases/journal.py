@@ -115,8 +115,12 @@ def left_uses(path: Path) -> Iterator[pb.SettleLeaseRequest]:
 
 def left_files(path: Path) -> list[Path]:
     """Return the files of a journal that an earlier process left, oldest first."""
-    files = path.parent.glob(f"{path.name}.[0-9]*")
-    return sorted(files, key=lambda file: int(file.suffix[1:]) if file.suffix[1:].isdigit() else 0)
+    if not path.parent.exists():
+        return []
+    numbered = [
+        file for file in path.parent.iterdir() if file.stem == path.name and file.suffix[1:].isdigit()
+    ]
+    return sorted(numbered, key=lambda file: int(file.suffix[1:]))
 
 
 def _file(path: Path, number: int) -> Path:

@@ -53,15 +53,19 @@ async def test_a_killed_process_loses_only_what_it_has_not_reported(ledger: Runn
     assert lease.amount_micros - lease.captured_micros >= lease_spender.LEASED_CALLS * MICROS // 10
 
 
-async def test_a_killed_process_with_a_spool_loses_nothing(ledger: RunningLedger, tmp_path: Path) -> None:
-    spool = tmp_path / "usage.spool"
+@pytest.mark.parametrize("folder", ["plain", "[a-b]*?"])
+async def test_a_killed_process_with_a_spool_loses_nothing(
+    ledger: RunningLedger, tmp_path: Path, folder: str
+) -> None:
+    spool = tmp_path / folder / "usage[1].spool"
+    spool.parent.mkdir()
     debits, code = await spend(ledger.address, "killed", spool)
     async with Gate(ledger.address, deadline=LONG, unreachable=FailClosed(spool=FileSpool(spool))) as gate:
         await gate.flush()
 
     assert code == -signal.SIGKILL
     assert await captured_tenths(ledger) == debits
-    assert [path.name for path in tmp_path.glob("*.uses*")] == []
+    assert [path.name for path in spool.parent.iterdir() if ".uses" in path.name] == []
 
 
 @pytest.mark.parametrize(("ending", "code"), [("terminated", -signal.SIGTERM), ("handled", 3)])
