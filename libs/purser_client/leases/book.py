@@ -75,6 +75,7 @@ class LeaseBook:
         self.now = now
         self._products: dict[tuple[str, str], ProductUse] = {}
         self._slots = 0
+        self._looked_at = now()
 
     def find(self, customer: str, product: str, who: Mapping[str, str]) -> Lease | None:
         """Return the lease that may serve a call."""
@@ -117,8 +118,11 @@ class LeaseBook:
         return slot if slot is not None and slot.lease is lease else None
 
     def forget_idle(self) -> None:
-        """Forget slots without a lease that were not used for a minute."""
+        """Forget slots without a lease that were not used for a minute; looks once a minute, as they may be many."""
         now = self.now()
+        if now - self._looked_at < FORGOTTEN_AFTER_SECONDS:
+            return
+        self._looked_at = now
         for key, product_use in list(self._products.items()):
             for own, slot in list(product_use.slots.items()):
                 is_idle = slot.lease is None and slot.demand.idle_seconds(now) >= FORGOTTEN_AFTER_SECONDS
