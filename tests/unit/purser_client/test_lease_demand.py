@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much a gate leases. Source: libs/purser_client/README.md, "Leases", size."""
+"""How much a gate leases. Source: libs/purser_client/README.md, "Leases: calls decided in this process"."""
 
 from purser_client.leases.demand import Demand, lease_micros
 
