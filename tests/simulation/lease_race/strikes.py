@@ -4,7 +4,8 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from tests.simulation.lease_race.cluster import RaceCluster
 
@@ -15,6 +16,14 @@ BACK_SECONDS = 1.0
 REPORTED_SECONDS = 3.0
 
 Strike = Callable[[RaceCluster, random.Random], Awaitable[None]]
+
+
+@contextmanager
+def outage(cluster: RaceCluster) -> Iterator[None]:
+    """Note that the Ledger cannot be reached during the block, and for a little longer."""
+    began = time.time()
+    yield
+    cluster.note_outage(began, time.time() + BACK_SECONDS)
 
 
 async def client_killed(cluster: RaceCluster, dice: random.Random) -> None:
@@ -28,38 +37,44 @@ async def client_killed(cluster: RaceCluster, dice: random.Random) -> None:
 async def ledger_killed(cluster: RaceCluster, dice: random.Random) -> None:
     """Kill -9 of one of the Ledgers; it is started again."""
     ledger = dice.choice(cluster.ledgers)
-    ledger.kill()
+    with outage(cluster):
+        ledger.kill()
+        await ledger.ended()
     await ledger.restart()
 
 
 async def network_cut(cluster: RaceCluster, dice: random.Random) -> None:
     """All connections are reset, and none can be opened for a while."""
-    cluster.proxy.cut_off(*cluster.proxy.servers)
-    await asyncio.sleep(dice.uniform(0.2, 1.5))
-    cluster.proxy.heal()
+    with outage(cluster):
+        cluster.proxy.cut_off(*cluster.proxy.servers)
+        await asyncio.sleep(dice.uniform(0.2, 1.5))
+        cluster.proxy.heal()
 
 
 async def network_silent(cluster: RaceCluster, dice: random.Random) -> None:
     """Connections stay open, and nothing comes through for a while."""
-    cluster.proxy.silence(*cluster.proxy.servers)
-    await asyncio.sleep(dice.uniform(0.2, 1.5))
-    cluster.proxy.heal()
+    with outage(cluster):
+        cluster.proxy.silence(*cluster.proxy.servers)
+        await asyncio.sleep(dice.uniform(0.2, 1.5))
+        cluster.proxy.heal()
 
 
 async def leases_expired(cluster: RaceCluster, dice: random.Random) -> None:
     """The network is cut for longer than leases live, so that all end unreported."""
-    cluster.proxy.cut_off(*cluster.proxy.servers)
-    await asyncio.sleep(cluster.ttl_seconds + dice.uniform(0.2, 1.0))
-    cluster.proxy.heal()
+    with outage(cluster):
+        cluster.proxy.cut_off(*cluster.proxy.servers)
+        await asyncio.sleep(cluster.ttl_seconds + dice.uniform(0.2, 1.0))
+        cluster.proxy.heal()
     await asyncio.sleep(REPORTED_SECONDS)
 
 
 async def client_killed_without_network(cluster: RaceCluster, dice: random.Random) -> None:
     """Kill -9 of a client that cannot report."""
-    cluster.proxy.cut_off(*cluster.proxy.servers)
-    await asyncio.sleep(dice.uniform(0.2, 1.0))
-    await client_killed(cluster, dice)
-    cluster.proxy.heal()
+    with outage(cluster):
+        cluster.proxy.cut_off(*cluster.proxy.servers)
+        await asyncio.sleep(dice.uniform(0.2, 1.0))
+        await client_killed(cluster, dice)
+        cluster.proxy.heal()
 
 
 # With relative frequencies; each strikes once before any strikes again.
@@ -81,12 +96,9 @@ def plan_of(count: int, dice: random.Random, *, ttl_seconds: float) -> list[Stri
 
 
 async def strike(cluster: RaceCluster, what: Strike, dice: random.Random) -> None:
-    """Wait a little, strike, and note when the Ledger could not be reached."""
+    """Wait a little, and strike."""
     await asyncio.sleep(dice.uniform(0, PAUSE_SECONDS_MAX))
-    began = time.time()
     await what(cluster, dice)
-    if what is not client_killed:
-        cluster.note_outage(began, time.time() + BACK_SECONDS)
 
 
 def name_of(what: Strike) -> str:
