@@ -123,7 +123,7 @@ sbom: install ## write the bill of materials of the image's packages (CycloneDX)
 		deploy/image/requirements.lock
 
 ##@ Measure
-bench: install ## measure P1 to P27 next to a bare echo (ONLY=P1,P4 ROUNDS=5 SECONDS=2 BENCH_ENTRIES=1000000 BENCH_LINES=1000000)
+bench: install ## measure P1 to P28 next to a bare echo (ONLY=P1,P4 ROUNDS=5 SECONDS=2 BENCH_ENTRIES=1000000 BENCH_LINES=1000000)
 	@$(RUN) -m tests.perf run $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(BENCH_ENTRIES),--entries $(BENCH_ENTRIES)) \
 		$(if $(BENCH_LINES),--lines $(BENCH_LINES))

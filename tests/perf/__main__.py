@@ -38,7 +38,7 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
 @app.command()
 def run(
     only: Annotated[
-        str, typer.Option(help="such as P1,P4; empty: P1 to P27, P25 only with PURSER_CITUS_URL")
+        str, typer.Option(help="such as P1,P4; empty: P1 to P28, P25 only with PURSER_CITUS_URL")
     ] = "",
     rounds: Annotated[int, typer.Option(min=1, help="rounds of each series")] = DEFAULT.rounds,
     seconds: Annotated[float, typer.Option(min=0.1, help="seconds measured in each round")] = DEFAULT.seconds,

@@ -148,6 +148,7 @@ class Bench:
         seats: int = 0,
         server: Server | None = None,
         secured: Secured | None = None,
+        is_denied: bool = False,
     ) -> Caller:
         """Return a series of calls of the gate for these customers; to another server on the shop's database."""
         servers = shop.servers if server is None else (server,)
@@ -159,6 +160,7 @@ class Bench:
             items=items,
             seats=seats,
             secured=secured,
+            is_denied=is_denied,
         )
         meters = self._meters(servers, with_database=True)
         return lambda: self.generator.run(load, meters=meters)

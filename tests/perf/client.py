@@ -43,8 +43,8 @@ METHODS = {
 }
 # Field 1 of every request and event, a string of 32 bytes; fields may have any order, and this one comes first.
 _REQUEST_ID = b"\x0a\x20"
-# Field 1 of Authorize's and Debit's answers: DECISION_ALLOWED.
-_ALLOWED = b"\x08\x01"
+# Field 1 of Authorize's and Debit's answers: DECISION_ALLOWED, DECISION_DENIED.
+_ALLOWED, _DENIED = b"\x08\x01", b"\x08\x02"
 _CHANNEL_OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1))
 
 Call = Callable[[], Awaitable[bool]]  # False: it was answered, but not as expected
@@ -171,6 +171,7 @@ def _call(channel: grpc.aio.Channel, load: Load, tails: Sequence[bytes]) -> Call
     rpc: Any = channel.unary_unary(METHODS[load.kind])
     metadata = () if load.secured is None else (("authorization", f"Bearer {load.secured.token}"),)
     choose = random.choice
+    decision = _DENIED if load.is_denied else _ALLOWED
     headers = [(*metadata, (CUSTOMER_HEADER, customer)) for customer in load.customers]
 
     async def echo() -> bool:
@@ -181,13 +182,13 @@ def _call(channel: grpc.aio.Channel, load: Load, tails: Sequence[bytes]) -> Call
     async def decide() -> bool:
         request = _REQUEST_ID + _random_id().encode() + choose(tails)
         reply: bytes = await rpc(request, timeout=CALL_SECONDS_MAX, metadata=metadata)
-        return reply.startswith(_ALLOWED)
+        return reply.startswith(decision)
 
     async def decide_named() -> bool:
         number = random.randrange(len(tails))
         request = _REQUEST_ID + _random_id().encode() + tails[number]
         reply: bytes = await rpc(request, timeout=CALL_SECONDS_MAX, metadata=headers[number])
-        return reply.startswith(_ALLOWED)
+        return reply.startswith(decision)
 
     async def batch() -> bool:
         items = (_REQUEST_ID + _random_id().encode() + choose(tails) for _ in range(load.items))

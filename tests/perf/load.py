@@ -56,7 +56,7 @@ class Load:
     per_second: calls in total, as far as the server keeps up; 0: each call follows the one before at once.
     database_url: for COMMIT, which calls no server. secured None: plaintext. names_customer: each call names its
     customer to a proxy, or to the client library's channel to several replicas, which is used for an address that is
-    several with commas between them; their certificates have the server_name.
+    several with commas between them; their certificates have the server_name. is_denied: calls are expected to be denied.
     """
 
     kind: Kind
@@ -70,13 +70,14 @@ class Load:
     secured: Secured | None = None
     names_customer: bool = False
     server_name: str = ""
+    is_denied: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """The results of one load. latencies_ms: of the calls that ended in the window, sorted.
 
-    answered: allowed calls, inside and outside the window. refused: calls with another answer than expected. faults:
+    answered: calls with the expected answer, inside and outside the window. refused: calls with another one. faults:
     count by status. cpu_us: per call in the window, by process: "client" and each metered one.
     """
 

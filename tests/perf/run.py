@@ -37,6 +37,7 @@ MEASUREMENTS: Mapping[tuple[str, ...], Measurement] = {
     ("P7",): batches.debit_batches,
     ("P8",): batches.write_path,
     ("P9",): unary.replicas,
+    ("P28",): unary.denials,
     ("P10", "P12"): growth.long_history,
     ("P11",): growth.many_grants,
     ("P13",): races.past_zero,

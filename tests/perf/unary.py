@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One call, one decision: P1 to P6 and P9."""
+"""One call, one decision: P1 to P6, P9 and P28."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -21,11 +21,13 @@ from tests.perf.bench import (
 from tests.perf.goals import Figure, Spread
 from tests.perf.load import Kind, Run
 from tests.perf.servers import Server
-from tests.perf.world import customer, customers
+from tests.perf.world import CALL_MICROS, customer, customers
 
 HOT = (customer(1),)
+EXHAUSTED = (customer(2),)
 ONE_MILLISECOND_US = 1_000
 CALLS = ("authorize", "debit")
+DENIED = tuple(f"{call} denied" for call in CALLS)
 LIMITS = ("echo", "commit")
 
 Runs = Mapping[str, Sequence[Run]]
@@ -127,6 +129,39 @@ async def replicas(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure
         audit = await shop.audit(_ours(runs))
     parts = {"": lowest(_throughput(runs).values())}
     return {"P9": Figure(parts, _shares(runs, audit), holds=holds(audit))}
+
+
+async def denials(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
+    """P28: calls of a customer with too few credits for one, beside those of a customer with enough."""
+    async with bench.shop() as shop:
+        await shop.open_for(HOT)
+        await shop.stubs.sign(EXHAUSTED)
+        await shop.stubs.grant(EXHAUSTED, micros=CALL_MICROS // 3)
+        runs = await bench.interleaved(_denied_series(bench, shop, 1))
+        crowded = await bench.interleaved(_denied_series(bench, shop, IN_FLIGHT))
+        audit = await shop.audit(run for series in (runs, crowded) for call in CALLS for run in series[call])
+    ratios = [
+        by_round(lambda denied, allowed: denied.p50_ms / allowed.p50_ms, runs[f"{call} denied"], runs[call])
+        for call in CALLS
+    ]
+    detail = {
+        "briefly": p50s(runs, *CALLS, *DENIED),
+        "series": raw(runs),
+        "crowded": raw(crowded),
+        "audit": audit,
+    }
+    is_right = holds(audit) and not any(
+        run.refused for call in DENIED for run in (*runs[call], *crowded[call])
+    )
+    return {"P28": Figure({"": highest(ratios)}, detail, holds=is_right)}
+
+
+def _denied_series(bench: Bench, shop: Shop, in_flight: int) -> dict[str, Caller]:
+    return {
+        name: bench.calls(shop, kind, in_flight=in_flight, names=names, is_denied=names is EXHAUSTED)
+        for kind in (Kind.AUTHORIZE, Kind.DEBIT)
+        for name, names in ((kind.value, HOT), (f"{kind.value} denied", EXHAUSTED))
+    }
 
 
 def _hot_series(bench: Bench, echoes: Sequence[Server], shop: Shop) -> dict[str, Caller]:
