@@ -13,34 +13,26 @@ No response is given before it is committed. When the outcome of a write is unkn
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from meshkit.clock import Clock
 from meshkit.errors import MeshError
 from meshkit.ids import Ids
-from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.grant import CustomerId, ProductId
-from services.ledger.domain.credits.unit_of_work import Change, LockHeld, NewEvent, NewResponse, PoolKey
+from services.ledger.domain.credits.grant import CustomerId
+from services.ledger.domain.credits.unit_of_work import Change, LockHeld, NewEvent, NewResponse
 from services.ledger.domain.gate.commands import RespondsWith
-from services.ledger.domain.gate.decision import Ask
-from services.ledger.domain.gate.hold import HoldId
-from services.ledger.domain.gate.overage import totals_for
-from services.ledger.domain.gate.spending import time_of_spend
-from services.ledger.domain.gate.standing import PriceBook
-from services.ledger.domain.rating.metric import Aggregation
 from services.ledger.domain.responses import LaneResponse
 from services.ledger.domain.usage.event import EventResult, RecordEvent
-from services.ledger.domain.usage.intake import Measured
-from services.ledger.domain.usage.meter import MeteredPrice
-from services.ledger.operations.gate.cache import CustomerCache, CustomerState
+from services.ledger.operations.gate.cache import CustomerCache
 from services.ledger.operations.gate.decision import Command, decide, denial_of, name_of
+from services.ledger.operations.gate.guess import Guess
 from services.ledger.operations.gate.lane import QueuedRequest
 from services.ledger.operations.gate.locked import LaneRequest, LockedBatch
 from services.ledger.operations.gate.meters import StepMeter
-from services.ledger.operations.gate.outcome import Allowed, NotCached, Uncharged, Unknown
+from services.ledger.operations.gate.outcome import Allowed, Uncharged, Unknown
 from services.ledger.operations.gate.side_queues import SideQueues
 from services.ledger.operations.ports import Relay
 from services.ledger.store import PostgresStore, Transaction
@@ -72,124 +64,6 @@ class UnreadRequest(NamedTuple):
 
 
 LaneItem = RespondsWith[LaneResponse] | UnreadRequest
-
-
-@dataclass(slots=True)
-class _Guess:
-    """The view of the cache (decision.py), and what was decided on it so far.
-
-    before, after: accounts as cached and as they would be. decided: what is to be proved. closed: pools with a request
-    that must be decided under locks; later requests about them wait for it. elsewhere: customers that are decided
-    beside the lane.
-    """
-
-    cache: CustomerCache
-    at: datetime
-    elsewhere: Container[CustomerId]
-    before: dict[PoolKey, Account] = field(default_factory=dict)
-    after: dict[PoolKey, Account] = field(default_factory=dict)
-    decided: list[tuple[LaneRequest, PoolKey, LaneResponse]] = field(default_factory=list)
-    closed: set[PoolKey] = field(default_factory=set)
-
-    def customer(self, name: str) -> CustomerState:
-        customer = self.cache.customer(name)
-        if customer is None:
-            raise NotCached("unknown")
-        if customer.record.customer_id in self.elsewhere:
-            raise NotCached("locked")
-        return customer
-
-    def products_of(self, event_type: str) -> tuple[ProductId, ...]:
-        product_ids = self.cache.copies.by_event_type.get(event_type)
-        if product_ids is None:
-            raise NotCached("unknown")
-        return product_ids
-
-    def price_book(self, customer: CustomerState, product_id: ProductId) -> PriceBook:
-        book = customer.books.get(product_id)
-        if book is None:
-            raise NotCached("unknown")
-        return book
-
-    def pool_of(self, customer: CustomerState, hold_id: HoldId) -> PoolKey:
-        account = customer.account_with(hold_id)
-        if account is None:
-            raise NotCached("unknown")
-        return account.customer_id, account.credit_type_id
-
-    def account(self, customer: CustomerState, key: PoolKey) -> Account:
-        if key in self.closed:
-            raise NotCached("behind")
-        account = self.after.get(key)
-        if account is None:
-            account = customer.accounts.get(key[1])
-        if account is None:
-            raise NotCached("unknown")
-        if account.is_due(self.at):
-            raise NotCached("due")
-        if account.own_subjects and not account.own_subjects <= account.spends.keys():
-            raise NotCached("unknown")
-        return account
-
-    def require_spends(self, account: Account, ask: Ask) -> None:
-        for group_value in ask.counted_group_values.items():
-            if group_value not in account.spends:
-                raise NotCached("unknown")
-            if account.groups is not None and group_value not in account.groups:
-                raise NotCached("unknown")
-
-    def require_overage(self, account: Account, group_values: Mapping[str, str], at: datetime) -> None:
-        if account.overage_caps:
-            subjects = (*group_values.items(), *account.own_subjects)
-            self._require_overage(account, time_of_spend(account, subjects, account.time_at(at)))
-
-    def _require_overage(self, account: Account, used_time: datetime) -> None:
-        assert account.usage_anchor is not None
-        totals = totals_for(account.overage_caps, account.usage_anchor, (used_time,))
-        if not totals <= account.spends.keys():
-            raise NotCached("unknown")
-
-    def require_in_flight(self, account: Account) -> None:
-        if account.in_flight is None:
-            raise NotCached("unknown")
-
-    def require_seats(self, account: Account, group_values: Mapping[str, str]) -> None:
-        for rule in account.seat_rules:
-            seat_id = group_values.get(rule.seats.group_key)
-            if seat_id is None:
-                continue
-            spans = account.seats.get((rule.subscription_id, seat_id))
-            if spans is None:
-                raise NotCached("unknown")
-            if any(account.slots[one.slot_id].is_due(self.at) for one in spans):
-                raise NotCached("due")
-
-    def require_meter(self, account: Account, price: MeteredPrice) -> None:
-        if price.meter_key is not None and price.meter_key not in account.meters:
-            raise NotCached("unknown")
-
-    def require_usage(
-        self, account: Account, line: Measured, group_values: Mapping[str, str], used_time: datetime
-    ) -> None:
-        self.require_meter(account, line.entitlement.price)
-        if account.overage_caps:
-            self._require_overage(account, account.time_at(self.at))
-            self._require_overage(account, used_time)
-        is_unique = line.product.metric.aggregation is Aggregation.UNIQUE
-        # The values that a UNIQUE metric has seen are too many to be cached.
-        if (
-            is_unique
-            or not account.pays_late
-            or any(one not in account.spends for one in group_values.items())
-        ):
-            raise NotCached("unknown")
-
-    def add(self, request: LaneRequest, outcome: Allowed) -> None:
-        """Take over the effect of a request in its one pool."""
-        ((key, before, after),) = outcome.changes
-        self.before.setdefault(key, before)
-        self.after[key] = after
-        self.decided.append((request, key, outcome.response))
 
 
 class Batches:
@@ -234,9 +108,9 @@ class Batches:
             # get the same response, or REQUEST_ID_REUSED.
             await self._decide_in_lane(twins, at)
 
-    def _guess(self, batch: Iterable[LaneRequest], at: datetime) -> tuple[_Guess, list[LaneRequest]]:
+    def _guess(self, batch: Iterable[LaneRequest], at: datetime) -> tuple[Guess, list[LaneRequest]]:
         """Decide on the cache what it can answer; returns also the requests that it cannot."""
-        guess = _Guess(self._cache, at, self._side)
+        guess = Guess(self._cache, at, self._side)
         again: list[LaneRequest] = []
         # The pool of a request may not even be known, so later requests of its call wait for it too.
         calls: set[int] = set()
@@ -248,7 +122,7 @@ class Batches:
                 self._meter.again(cause)
         return guess, again
 
-    def _try_to_guess(self, guess: _Guess, request: LaneRequest) -> str | None:
+    def _try_to_guess(self, guess: Guess, request: LaneRequest) -> str | None:
         """Decide one request into the guess; returns why it must be decided under locks, or None."""
         if request.caller.customer_ids is not None and not self._is_visible(request):
             return "denied"
@@ -276,7 +150,7 @@ class Batches:
         customer = self._cache.customer(request.item.customer)
         return customer is not None and request.caller.may_see(customer.record.customer_id)
 
-    async def _prove(self, guess: _Guess, at: datetime) -> list[LaneRequest]:
+    async def _prove(self, guess: Guess, at: datetime) -> list[LaneRequest]:
         """Write the guess; responds to what was written, and returns what must be decided under locks."""
         changes = [Change(before, guess.after[key]) for key, before in guess.before.items()]
         responses: list[NewResponse] = []
