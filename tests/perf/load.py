@@ -56,7 +56,7 @@ class Load:
     per_second: calls in total, as far as the server keeps up; 0: each call follows the one before at once.
     database_url: for COMMIT, which calls no server. secured None: plaintext. names_customer: each call names its
     customer to a proxy, or to the client library's channel to several replicas, which is used for an address that is
-    several with commas between them; their certificates have the server_name. is_denied: calls are expected to be denied.
+    several with commas between them; their certificates have the server_name. is_denied: denials are expected.
     """
 
     kind: Kind

@@ -21,6 +21,7 @@ from services.ledger.domain.credits.unit_of_work import (
     Change,
     DuePool,
     DueSlot,
+    GuessedDenial,
     LockHeld,
     NewEvent,
     NewResponse,
@@ -36,6 +37,7 @@ from services.ledger.store.copies import Copies
 from services.ledger.store.copy_repairs import CopyRepairs
 from services.ledger.store.credits.accounts import Accounts
 from services.ledger.store.credits.debts import Debts
+from services.ledger.store.credits.denials import holding
 from services.ledger.store.credits.reading import PoolLocks
 from services.ledger.store.credits.reports import Reports
 from services.ledger.store.credits.slots import due_slots
@@ -212,6 +214,17 @@ class PostgresStore:
             return written
         except asyncpg.UniqueViolationError:
             return None
+        except asyncpg.LockNotAvailableError:
+            raise LockHeld from None
+
+    async def confirm_denials(self, denials: Sequence[GuessedDenial], *, epoch: int) -> set[GuessedDenial]:
+        """Return those denials that were decided on what is stored now; nothing is locked. Raises LockHeld.
+
+        Left out are those whose pools or prices have changed since, and requests that have a stored response.
+        """
+        try:
+            async with self._own_connection() as connection:
+                return await holding(connection, denials, epoch=epoch)
         except asyncpg.LockNotAvailableError:
             raise LockHeld from None
 

@@ -160,6 +160,15 @@ class NewEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class GuessedDenial:
+    """A denial of a request that was decided on a cached account. version: the account's."""
+
+    key: PoolKey
+    version: int
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoredResponse:
     """The response stored for the request of that fingerprint. decode: returns it, given its type."""
 

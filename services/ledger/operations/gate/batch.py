@@ -5,11 +5,14 @@
 2. Prove: everything that was allowed is written in one statement, guarded by the versions of the pools. A pool whose
    version has moved is not written; it leaves the cache, and its requests go on to 3. So do requests whose request_id
    has a stored response. While other replicas write to a pool, nothing is guessed about it.
-3. Decide under locks: every request that the cache could not answer, each denial and fault among them, is decided on
-   a fresh read under the pools' locks (locked.py). Only this step denies. If another transaction has locked a
-   customer's pool, this customer's requests are decided beside the lane, which goes on (side_queues.py).
+   Denials write nothing. One statement, which begins after they were decided, confirms those whose pools still have the
+   cached version and whose request_id has no stored response; the others go on to 3.
+3. Decide under locks: every request that the cache could not answer, each fault among them, is decided on a fresh read
+   under the pools' locks (locked.py). If another transaction has locked a customer's pool, this customer's requests are
+   decided beside the lane, which goes on (side_queues.py).
 
-No response is given before it is committed. When the outcome of a write is unknown, its callers get that as the error.
+No response is given before it is committed or confirmed. When the outcome of a write is unknown, its callers get that
+as the error.
 """
 
 from collections import Counter
@@ -22,7 +25,7 @@ from meshkit.clock import Clock
 from meshkit.errors import MeshError
 from meshkit.ids import Ids
 from services.ledger.domain.credits.grant import CustomerId
-from services.ledger.domain.credits.unit_of_work import Change, LockHeld, NewEvent, NewResponse
+from services.ledger.domain.credits.unit_of_work import Change, GuessedDenial, LockHeld, NewEvent, NewResponse
 from services.ledger.domain.gate.commands import RespondsWith
 from services.ledger.domain.responses import LaneResponse
 from services.ledger.domain.usage.event import EventResult, RecordEvent
@@ -32,7 +35,7 @@ from services.ledger.operations.gate.guess import Guess
 from services.ledger.operations.gate.lane import QueuedRequest
 from services.ledger.operations.gate.locked import LaneRequest, LockedBatch
 from services.ledger.operations.gate.meters import StepMeter
-from services.ledger.operations.gate.outcome import Allowed, Uncharged, Unknown
+from services.ledger.operations.gate.outcome import Allowed, Denied, Uncharged, Unknown
 from services.ledger.operations.gate.side_queues import SideQueues
 from services.ledger.operations.ports import Relay
 from services.ledger.store import PostgresStore, Transaction
@@ -99,6 +102,8 @@ class Batches:
             guess, again = self._guess(firsts, at)
         if guess.decided:
             again += await self._prove(guess, at)
+        if guess.denied:
+            again += await self._confirm(guess)
         if again:
             arrival = {id(request): number for number, request in enumerate(batch)}
             again.sort(key=lambda request: arrival[id(request)])
@@ -132,12 +137,13 @@ class Batches:
             return "denied"
         match outcome:
             case Allowed() if len(outcome.changes) == 1:
-                guess.add(request, outcome)
-                return None
+                return guess.add(request, outcome)
             case Allowed():
                 # A guard per pool could write one of them and not the other.
                 guess.closed.update(key for key, _, _ in outcome.changes)
                 return "pools"
+            case Denied():
+                return guess.deny(request, outcome)
             case Uncharged():
                 return "denied"
             case _:
@@ -210,6 +216,36 @@ class Batches:
         if outrun:
             self._meter.again("outrun", len(outrun))
         return outrun
+
+    async def _confirm(self, guess: Guess) -> list[LaneRequest]:
+        """Respond to the denials that hold, and return the requests that must be decided under locks."""
+        cause = "denied"
+        holding: set[GuessedDenial] = set()
+        try:
+            with self._meter.step("confirm"):
+                holding = await self._store.confirm_denials(
+                    [denial for _, denial, _ in guess.denied], epoch=self._cache.copies.epoch
+                )
+        except MeshError as error:
+            for request, _, _ in guess.denied:
+                request.fail(error)
+            return []
+        except LockHeld:
+            cause = "locked"
+        except (
+            Exception
+        ):  # one of them is a poison request: each is decided again, and fails or is denied alone
+            pass
+        again = []
+        for request, denial, response in guess.denied:
+            if denial in holding:
+                self._meter.decided(type(request.item).__name__, _outcome_of(response))
+                request.respond(response)
+            else:
+                again.append(request)
+        if again:
+            self._meter.again(cause, len(again))
+        return again
 
     async def _decide_in_lane(self, batch: Sequence[LaneRequest], at: datetime) -> None:
         """Decide requests under locks, unless their customers wait beside the lane already, or have to now.

@@ -7,28 +7,29 @@ from datetime import datetime
 
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import CustomerId, ProductId
-from services.ledger.domain.credits.unit_of_work import PoolKey
+from services.ledger.domain.credits.unit_of_work import GuessedDenial, PoolKey
 from services.ledger.domain.gate.decision import Ask
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.overage import totals_for
 from services.ledger.domain.gate.spending import time_of_spend
 from services.ledger.domain.gate.standing import PriceBook
 from services.ledger.domain.rating.metric import Aggregation
-from services.ledger.domain.responses import LaneResponse
+from services.ledger.domain.responses import GateResponse, LaneResponse
+from services.ledger.domain.usage.event import EventResult, RecordEvent
 from services.ledger.domain.usage.intake import Measured
 from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.operations.gate.cache import CustomerCache, CustomerState
 from services.ledger.operations.gate.locked import LaneRequest
-from services.ledger.operations.gate.outcome import Allowed, NotCached
+from services.ledger.operations.gate.outcome import Allowed, Denied, NotCached
 
 
 @dataclass(slots=True)
 class Guess:
     """The view of the cache (decision.py), and what was decided on it so far.
 
-    before, after: accounts as cached and as they would be. decided: what is to be proved. closed: pools with a request
-    that must be decided under locks; later requests about them wait for it. elsewhere: customers that are decided
-    beside the lane.
+    before, after: accounts as cached and as they would be. decided: what is to be proved. denied: what is to be
+    confirmed. closed: pools with a request that must be decided under locks; later requests about them wait for it.
+    elsewhere: customers that are decided beside the lane.
     """
 
     cache: CustomerCache
@@ -37,7 +38,10 @@ class Guess:
     before: dict[PoolKey, Account] = field(default_factory=dict)
     after: dict[PoolKey, Account] = field(default_factory=dict)
     decided: list[tuple[LaneRequest, PoolKey, LaneResponse]] = field(default_factory=list)
+    denied: list[tuple[LaneRequest, GuessedDenial, GateResponse]] = field(default_factory=list)
     closed: set[PoolKey] = field(default_factory=set)
+    _denied_pools: set[PoolKey] = field(default_factory=set)
+    _denied_calls: set[int] = field(default_factory=set)
 
     def customer(self, name: str) -> CustomerState:
         customer = self.cache.customer(name)
@@ -132,9 +136,27 @@ class Guess:
         ):
             raise NotCached("unknown")
 
-    def add(self, request: LaneRequest, outcome: Allowed) -> None:
-        """Take over the effect of a request in its one pool."""
+    def add(self, request: LaneRequest, outcome: Allowed) -> str | None:
+        """Take over the effect of a request in its one pool; returns why it must be decided under locks, or None."""
         ((key, before, after),) = outcome.changes
+        if self.denied and (key in self._denied_pools or request.call in self._denied_calls):
+            self.closed.add(key)
+            return "behind"  # the denial may not hold
         self.before.setdefault(key, before)
         self.after[key] = after
         self.decided.append((request, key, outcome.response))
+        return None
+
+    def deny(self, request: LaneRequest, outcome: Denied) -> str | None:
+        """Keep a denial by an account as it is cached; returns why it must be decided under locks, or None."""
+        command, key, response = request.item, outcome.key, outcome.response
+        if key is None:
+            return "denied"
+        if key in self.after or isinstance(command, RecordEvent) or isinstance(response, EventResult):
+            self.closed.add(key)
+            return "denied"
+        version = self.customer(command.customer).accounts[key[1]].version
+        self.denied.append((request, GuessedDenial(key, version, command.request_id), response))
+        self._denied_pools.add(key)
+        self._denied_calls.add(request.call)
+        return None

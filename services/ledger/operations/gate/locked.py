@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests and events decided on a fresh read, under the locks of their pools: the only place that denies."""
+"""Requests and events decided on a fresh read, under the locks of their pools."""
 
 from collections import defaultdict
 from collections.abc import Sequence

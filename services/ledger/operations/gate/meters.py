@@ -21,7 +21,7 @@ QUEUE_SECONDS = Histogram(
 STEP_SECONDS = Histogram(
     "ledger_step_seconds",
     "Time of one step of a batch, in seconds: guess (decide from memory), prove (the guarded write and its commit),"
-    " read, decide and save (of requests decided again on a fresh read).",
+    " confirm (the check of denials from memory), read, decide and save (of requests decided again on a fresh read).",
     ["step"],
     buckets=_SECONDS,
 )
@@ -50,7 +50,8 @@ class StepMeter:
 
     def __init__(self) -> None:
         self._children = {
-            step: STEP_SECONDS.labels(step) for step in ("guess", "prove", "read", "decide", "save")
+            step: STEP_SECONDS.labels(step)
+            for step in ("guess", "prove", "confirm", "read", "decide", "save")
         }
         self._decisions: dict[tuple[str, str], Counter] = {}
         self._again: dict[str, Counter] = {}

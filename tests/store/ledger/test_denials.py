@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A denial from memory is given only if one statement confirms it; what else is in its batch is decided in order."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+
+from meshkit.errors import RequestIdReused
+from meshkit.quantity import Credits
+from services.ledger.domain.credits.unit_of_work import GuessedDenial
+from services.ledger.domain.gate.commands import Debit
+from services.ledger.domain.gate.decision import DenialReason
+from services.ledger.domain.retention import GENERATION
+from services.ledger.store.connection import open_pool
+from services.ledger.store.credits.denials import holding
+from tests.support.ledger_sql import Sql
+from tests.support.ledger_store import A_CARD, ACME, AI, ASSISTANT, GLOBEX, Books, ask
+from tests.support.postgres import Databases
+
+TOO_FEW = DenialReason.INSUFFICIENT_CREDITS
+
+
+def _debit(request_id: str, credits: int, *, customer: str = ACME, body: bytes = b"") -> Debit:
+    return Debit(
+        request_id=request_id,
+        fingerprint=body,
+        customer=customer,
+        product_id=ASSISTANT,
+        amount=Credits.of(credits),
+        group_values={},
+    )
+
+
+def _steps(step: str) -> float:
+    return REGISTRY.get_sample_value("ledger_step_seconds_count", {"step": step}) or 0.0
+
+
+async def _together(books: Books, *commands: Debit) -> list[Any]:
+    """Ask each by a call of its own, all of them before the first is looked at."""
+    return await asyncio.gather(*(ask(books.gate, command) for command in commands), return_exceptions=True)
+
+
+async def _denial(sql: Sql, request_id: str = "req-1") -> GuessedDenial:
+    """Return a denial on acme's pool as it is stored."""
+    version = await sql.value("SELECT version FROM ledger.pools WHERE customer_id = 'cus_acme'")
+    return GuessedDenial((ACME, AI), version, request_id)
+
+
+async def test_denials_are_confirmed_together_and_wait_for_no_lock_of_their_pool(
+    books: Books, sql: Sql
+) -> None:
+    await books.debit(500)
+    confirmed, read = _steps("confirm"), _steps("read")
+
+    async with sql.transaction():
+        await sql.execute("SELECT FROM ledger.pools FOR UPDATE")
+        answers = await _together(books, *(_debit(f"too-much-{n}", 500) for n in range(3)))
+
+    assert [answer.reason for answer in answers] == [TOO_FEW] * 3
+    assert _steps("confirm") == confirmed + 1
+    assert _steps("read") == read
+
+
+async def test_what_comes_after_a_denial_in_one_batch_is_decided_after_it(books: Books) -> None:
+    await books.debit(1)
+
+    answers = await _together(
+        books, _debit("a", 400), _debit("b", 399), _debit("c", 399), _debit("d", 0), _debit("e", 1)
+    )
+
+    assert [answer.reason for answer in answers] == [TOO_FEW, None, TOO_FEW, None, TOO_FEW]
+    assert [answer.available for answer in answers] == list(map(Credits.of, [399, 0, 0, 0, 0]))
+
+
+async def test_a_call_of_several_requests_is_carried_out_in_its_order_although_one_is_denied(
+    books: Books,
+) -> None:
+    await books.sign(GLOBEX)
+    for customer_id in (ACME, GLOBEX):
+        await books.debit(1, customer_id=customer_id)
+
+    answers = await books.gate.call_all(
+        [_debit("a", 1, customer=GLOBEX), _debit("b", 400), _debit("c", 2, customer=GLOBEX), _debit("d", 3)]
+    )
+
+    assert [answer.reason for answer in answers] == [None, TOO_FEW, None, None]  # type: ignore[union-attr]
+    assert (await books.read(GLOBEX)).available(books.clock.now()) == Credits.of(396)
+
+
+@pytest.mark.parametrize("generations", [0, 1])
+async def test_a_request_that_was_allowed_gets_its_response_once_the_credits_are_spent(
+    books: Books, generations: int
+) -> None:
+    allowed = await ask(books.gate, _debit("first", 300))
+    books.clock.advance(generations * GENERATION)
+    while (answer := await books.debit(300)).reason is None:
+        pass
+    assert answer.reason is TOO_FEW
+
+    again, other = await _together(books, _debit("first", 300), _debit("first", 300, body=b"another"))
+
+    assert again == allowed
+    assert isinstance(other, RequestIdReused)
+
+
+async def test_a_denial_holds_at_the_version_and_prices_on_which_it_was_decided_and_at_no_other(
+    books: Books, sql: Sql
+) -> None:
+    await books.debit(500)
+    epoch = await sql.value("SELECT version FROM ledger.epochs")
+    stands = await _denial(sql)
+    moved = [replace(stands, version=stands.version + step) for step in (-1, 1)]
+
+    assert await books.store.confirm_denials([*moved, stands], epoch=epoch) == {stands}
+    for other in (epoch - 1, epoch + 1):
+        assert await books.store.confirm_denials([stands], epoch=other) == set()
+    await books.copies.apply_rate_card(replace(A_CARD, version=2))
+    assert await books.store.confirm_denials([stands], epoch=epoch) == set()
+
+
+async def test_of_several_denials_those_hold_whose_pools_stand_and_whose_requests_no_response(
+    books: Books, sql: Sql
+) -> None:
+    await books.sign(GLOBEX)
+    await books.debit(1, customer_id=GLOBEX)
+    stale = GuessedDenial((GLOBEX, AI), 1, "req-1")
+    await ask(books.gate, _debit("answered", 1))
+    stands, answered = await _denial(sql), await _denial(sql, "answered")
+    epoch = await sql.value("SELECT version FROM ledger.epochs")
+
+    assert await books.store.confirm_denials([answered, stale, stands], epoch=epoch) == {stands}
+
+
+async def test_what_a_session_reads_that_cannot_write_confirms_no_denial(
+    databases: Databases, books: Books, sql: Sql
+) -> None:
+    await books.debit(500)
+    denial, epoch = await _denial(sql), await sql.value("SELECT version FROM ledger.epochs")
+    pool = await open_pool(databases.url("ledger"), size=1)
+    try:
+        async with pool.acquire() as connection:
+            assert await holding(connection, [denial], epoch=epoch) == {denial}
+            await connection.execute("SET default_transaction_read_only = on")
+            assert await holding(connection, [denial], epoch=epoch) == set()
+    finally:
+        pool.terminate()
