@@ -25,7 +25,7 @@ from services.ledger.domain.credits.grant import (
     GrantKind,
     ProductId,
 )
-from services.ledger.domain.credits.unit_of_work import AccountSelection, Change, NewResponse
+from services.ledger.domain.credits.unit_of_work import AccountSelection, Change, GuessedDenial, NewResponse
 from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.in_flight import WHOLE_CUSTOMER, ConcurrencyCap
@@ -40,6 +40,7 @@ from services.ledger.domain.usage.rerate_job import EventPosition, MeterProgress
 from services.ledger.domain.usage.summary import SummaryWindow
 from services.ledger.store.audit import Audit
 from services.ledger.store.connection import open_pool
+from services.ledger.store.credits.denials import holding
 from services.ledger.store.credits.free_credits import free_credits
 from services.ledger.store.credits.grants import with_unread
 from services.ledger.store.credits.reading import PoolLocks, read_accounts
@@ -727,3 +728,11 @@ async def test_the_gates_write_finds_responses_and_rows_by_key(recording: Record
     reads = await _reads(recording)
     assert {"grants_pkey", f"requests_{places_at(JULY).earlier}_pkey"} <= reads
     assert not {read for read in reads if read.startswith("all of")}
+
+
+async def test_denials_are_confirmed_by_the_keys_of_pools_and_responses(recording: Recording) -> None:
+    denied, answered = (GuessedDenial((ACME, AI), 1, request_id) for request_id in ("req_new", "req_1"))
+
+    assert await holding(recording, [denied, answered], epoch=1) == {denied}
+
+    assert await _reads(recording) == {"pools_pkey", "requests_0_pkey", "requests_1_pkey", "requests_2_pkey"}

@@ -51,11 +51,11 @@ async def _measured(
 async def test_the_callers_responses_equal_what_is_stored(
     postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
-    measured = await _measured(postgres_server, tmp_path, ("P1", "P4", "P7", "P13"))
+    measured = await _measured(postgres_server, tmp_path, ("P1", "P4", "P7", "P13", "P28"))
 
     file = tmp_path / "results" / "latest.json"
     results.keep(measured, file)
-    assert list(json.loads(file.read_text())) == ["P1", "P4", "P7", "P13"]
+    assert list(json.loads(file.read_text())) == ["P1", "P4", "P7", "P13", "P28"]
     for name, result in results.kept(file).items():
         assert list(result) == ["value", "goal", "met", "detail"]
         if name == "P7" and "not_measured" in result["detail"]:
@@ -69,6 +69,7 @@ async def test_the_callers_responses_equal_what_is_stored(
         if name != "P13":
             _assert_exact(result["detail"]["audit"])
     assert measured["P13"]["value"] == {"credits overspent": 0, "false denials": 0}
+    assert not any(one.get("refused") for one in measured["P28"]["detail"]["series"].values())
     assert all(race["is_spent_exactly"] for race in measured["P13"]["detail"]["races"])
     assert list(results.table(measured).columns[0].cells) == [
         "P1",
@@ -82,6 +83,8 @@ async def test_the_callers_responses_equal_what_is_stored(
         "P13",
         "",
         "",
+        "",
+        "P28",
         "",
     ]
     draw(measured, tmp_path / "bench.png")
