@@ -10,6 +10,8 @@ from prometheus_client import REGISTRY
 
 from meshkit.errors import RequestIdReused
 from meshkit.quantity import Credits
+from services.ledger.domain.copies import CustomerUpdate
+from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.credits.unit_of_work import GuessedDenial
 from services.ledger.domain.gate.commands import Debit
 from services.ledger.domain.gate.decision import DenialReason
@@ -17,7 +19,7 @@ from services.ledger.domain.retention import GENERATION
 from services.ledger.store.connection import open_pool
 from services.ledger.store.credits.denials import holding
 from tests.support.ledger_sql import Sql
-from tests.support.ledger_store import A_CARD, ACME, AI, ASSISTANT, GLOBEX, Books, ask
+from tests.support.ledger_store import A_CARD, ACME, AI, ASSISTANT, GLOBEX, Books, ask, open_books
 from tests.support.postgres import Databases
 
 TOO_FEW = DenialReason.INSUFFICIENT_CREDITS
@@ -32,6 +34,10 @@ def _debit(request_id: str, credits: int, *, customer: str = ACME, body: bytes =
         amount=Credits.of(credits),
         group_values={},
     )
+
+
+def _known_as(customer_id: CustomerId, version: int, *aliases: str) -> CustomerUpdate:
+    return CustomerUpdate(customer_id=customer_id, version=version, aliases=aliases, is_suspended=False)
 
 
 def _steps(step: str) -> float:
@@ -88,6 +94,32 @@ async def test_a_call_of_several_requests_is_carried_out_in_its_order_although_o
 
     assert [answer.reason for answer in answers] == [None, TOO_FEW, None, None]  # type: ignore[union-attr]
     assert (await books.read(GLOBEX)).available(books.clock.now()) == Credits.of(396)
+
+
+async def test_the_order_of_a_call_is_kept_when_its_denial_does_not_hold(
+    databases: Databases, books: Books
+) -> None:
+    await books.sign(GLOBEX)
+    await books.copies.apply_customer(_known_as(ACME, 2, "team"))
+    await ask(books.gate, _debit("seen", 1, customer="team"))
+    async with open_books(databases, clock=books.clock) as other:
+        await other.copies.apply_customer(_known_as(ACME, 3))
+        await other.copies.apply_customer(_known_as(GLOBEX, 2, "team"))
+    await books.debit(0, customer_id=GLOBEX)
+
+    answers = await books.gate.call_all([_debit("a", 400, customer="team"), _debit("b", 1, customer=GLOBEX)])
+
+    # Memory takes the team for acme, who has 399.
+    assert [answer.reason for answer in answers] == [None, TOO_FEW]  # type: ignore[union-attr]
+
+
+async def test_credits_that_a_repeated_request_seems_to_take_again_are_denied_to_nobody(books: Books) -> None:
+    await ask(books.gate, _debit("once", 100))
+    await books.debit(0)
+
+    _, asked = await _together(books, _debit("once", 100), _debit("all-the-rest", 300))
+
+    assert asked.reason is None
 
 
 @pytest.mark.parametrize("generations", [0, 1])
