@@ -12,8 +12,11 @@ from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
-from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger, a_rate, two_ledgers
+from tests.rpc.ledger.test_void_usage import void
+from tests.support import leases
+from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger, a_rate, running_ledger, two_ledgers
 from tests.support.postgres import Databases
+from tests.support.reported import an_event, record
 
 Ask = Callable[[RunningLedger], Awaitable[Any]]
 Change = Callable[[RunningLedger], Awaitable[object]]
@@ -66,6 +69,23 @@ async def _capture(ledger: RunningLedger) -> Change:
     return lambda other: other.capture(hold_id, 0)
 
 
+async def _end_a_lease(ledger: RunningLedger) -> Change:
+    lease_id = (await leases.take(ledger, 300)).lease_id
+    return lambda other: leases.end(other, lease_id)
+
+
+async def _leave_a_group(ledger: RunningLedger) -> Change:
+    group = await ledger.set_group("Support", "ann", "bob")
+    of_group = {"group_key": "", "scope": pb.CAP_SCOPE_GROUP, "cap_group_id": group.cap_group_id}
+    await ledger.set_cap(5, **of_group)
+    return lambda other: other.set_group("Support", "bob", cap_group_id=group.cap_group_id)
+
+
+async def _void_usage(ledger: RunningLedger) -> Change:
+    await record(ledger, an_event("tx-1", "30"))
+    return lambda other: void(other, "tx-1")
+
+
 async def _lift_cap(ledger: RunningLedger) -> Change:
     cap_id = (await ledger.set_cap(5, user="ann")).spend_cap_id
     return lambda other: other.lift_cap(cap_id)
@@ -112,6 +132,9 @@ async def _cut_the_price(ledger: RunningLedger) -> Change:
         (_debit(500), _top_up),
         (_authorize(101), _release),
         (_debit(101), _capture),
+        (_authorize(101), _end_a_lease),
+        (_debit(41), _void_usage),
+        (_debit(6), _leave_a_group),
         (_debit(6), _lift_cap),
         (_authorize(6), _raise_cap),
         (_authorize(1), _lift_concurrency_cap),
@@ -159,6 +182,19 @@ async def _reach_the_cap_of_any_hour(ledger: RunningLedger) -> datetime:
     return JUNE + timedelta(hours=1, minutes=1)  # it rolls by the minute
 
 
+async def _lease_all(ledger: RunningLedger) -> datetime:
+    await leases.take(ledger, 400)
+    return JUNE + timedelta(seconds=40)  # its ttl and grace
+
+
+async def _price_of_tomorrow(ledger: RunningLedger) -> datetime:
+    await ledger.debit(399)
+    begin = JUNE + timedelta(days=1)
+    dear, cheap = a_rate(end=begin), a_rate(start=begin, price_micros=CREDIT)
+    await ledger.tell_card(dear, cheap, version=2)
+    return begin
+
+
 async def _grant_for_tomorrow(ledger: RunningLedger) -> datetime:
     await ledger.debit(400)
     begin = JUNE + timedelta(days=1)
@@ -167,21 +203,68 @@ async def _grant_for_tomorrow(ledger: RunningLedger) -> datetime:
 
 
 @pytest.mark.parametrize(
-    "prepare",
-    [_hold_all, _spend_all, _reach_the_cap_of_a_day, _reach_the_cap_of_any_hour, _grant_for_tomorrow],
+    ("ask", "prepare"),
+    [
+        (_debit(1), _hold_all),
+        (_debit(1), _lease_all),
+        (_debit(1), _spend_all),
+        (_debit(1), _reach_the_cap_of_a_day),
+        (_debit(1), _reach_the_cap_of_any_hour),
+        (_debit(1), _grant_for_tomorrow),
+        (lambda ledger: ledger.debit(0, quantity_micros=UNITS), _price_of_tomorrow),
+    ],
 )
 async def test_a_denial_ends_at_the_instant_at_which_the_clock_ends_it(
-    ledger: RunningLedger, prepare: Callable[[RunningLedger], Awaitable[datetime]]
+    ledger: RunningLedger, ask: Ask, prepare: Callable[[RunningLedger], Awaitable[datetime]]
 ) -> None:
     end = await prepare(ledger)
-    await _assert_denied_from_memory(ledger, _debit(1))
+    await _assert_denied_from_memory(ledger, ask)
     ledger.clock.advance_to(end - INSTANT)
-    await _assert_denied_from_memory(ledger, _debit(1))
+    await _assert_denied_from_memory(ledger, ask)
 
     ledger.clock.advance_to(end)
 
-    assert (await ledger.debit(1, user="ann")).decision == pb.DECISION_ALLOWED
+    assert (await ask(ledger)).decision == pb.DECISION_ALLOWED
     await ledger.assert_adds_up()
+
+
+async def test_who_has_no_seat_is_denied_until_another_replica_assigns_one_or_its_time_comes(
+    databases: Databases,
+) -> None:
+    async with (
+        running_ledger(databases) as first,
+        running_ledger(databases, clock=first.clock) as second,
+    ):
+        await first.sell_assistant()
+        await first.sign_named_seats()
+        tomorrow = JUNE + timedelta(days=1)
+        await first.assign("bob", sequence=1, at=tomorrow)
+        for user in ("ann", "bob"):
+            await _assert_denied_from_memory(first, lambda ledger, user=user: ledger.debit(1, user=user))
+
+        await second.assign("ann", sequence=2)
+        decisions = [(await first.debit(1, user=user)).decision for user in ("ann", "bob")]
+        first.clock.advance_to(tomorrow)
+        decisions.append((await first.debit(1, user="bob")).decision)
+
+        await first.assert_adds_up()
+    assert decisions == [pb.DECISION_ALLOWED, pb.DECISION_DENIED, pb.DECISION_ALLOWED]
+
+
+@pytest.mark.parametrize("is_hold", [True, False])
+async def test_a_suspension_that_another_replica_lifts_denies_nothing_afterwards(
+    replicas: tuple[RunningLedger, RunningLedger], is_hold: bool
+) -> None:
+    first, second = replicas
+    hold_id = (await first.authorize(1)).hold_id
+    ask: Ask = (lambda ledger: ledger.extend(hold_id, 1)) if is_hold else _debit(1)
+    await second.tell_customer("cus_acme", "acme", version=2, is_suspended=True)
+    denied = [await ask(first) for _ in range(2)]
+
+    await second.tell_customer("cus_acme", "acme", version=3)
+
+    assert {one.denial_reason for one in denied} == {pb.DENIAL_REASON_CUSTOMER_SUSPENDED}
+    assert (await ask(first)).decision == pb.DECISION_ALLOWED
 
 
 async def test_a_request_that_took_the_last_credits_is_repeated_and_not_denied(

@@ -2,6 +2,8 @@
 """A denial from memory is given only if one statement confirms it; what else is in its batch is decided in order."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -9,12 +11,13 @@ import pytest
 from prometheus_client import REGISTRY
 
 from meshkit.errors import RequestIdReused
-from meshkit.quantity import Credits
+from meshkit.quantity import Credits, Quantity, Ratio
 from services.ledger.domain.copies import CustomerUpdate
 from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.credits.unit_of_work import GuessedDenial
 from services.ledger.domain.gate.commands import Debit
 from services.ledger.domain.gate.decision import DenialReason
+from services.ledger.domain.rating.price import FlatPrice
 from services.ledger.domain.retention import GENERATION
 from services.ledger.store.connection import open_pool
 from services.ledger.store.credits.denials import holding
@@ -22,7 +25,31 @@ from tests.support.ledger_sql import Sql
 from tests.support.ledger_store import A_CARD, ACME, AI, ASSISTANT, GLOBEX, Books, ask, open_books
 from tests.support.postgres import Databases
 
+INITECH = CustomerId("cus_initech")
 TOO_FEW = DenialReason.INSUFFICIENT_CREDITS
+
+# 40 units cost acme's 400 credits, instead of 480.
+_A_CHEAPER_CARD = replace(
+    A_CARD,
+    version=2,
+    rates=(replace(A_CARD.rates[0], rate_id="rat_2", price=FlatPrice(Ratio(10_000_000, 1_000_000))),),
+)
+_UNTIL_GLOBEX_IS_WRITTEN = """
+    CREATE FUNCTION ledger.until_globex_is_written() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE before bigint := (SELECT version FROM ledger.pools WHERE customer_id = 'cus_globex');
+    BEGIN
+        FOR attempt IN 1..6000 LOOP
+            EXIT WHEN before < (SELECT version FROM ledger.pools WHERE customer_id = 'cus_globex');
+            PERFORM pg_sleep(0.01);
+        END LOOP;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER until_globex_is_written BEFORE UPDATE ON ledger.pools FOR EACH ROW
+        WHEN (NEW.customer_id = 'cus_initech') EXECUTE FUNCTION ledger.until_globex_is_written();
+"""
+_IS_WAITING_FOR_GLOBEX = """
+    SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'
+"""
 
 
 def _debit(request_id: str, credits: int, *, customer: str = ACME, body: bytes = b"") -> Debit:
@@ -42,6 +69,16 @@ def _known_as(customer_id: CustomerId, version: int, *aliases: str) -> CustomerU
 
 def _steps(step: str) -> float:
     return REGISTRY.get_sample_value("ledger_step_seconds_count", {"step": step}) or 0.0
+
+
+@asynccontextmanager
+async def _writes_to_initech_wait_for_globex(sql: Sql) -> AsyncIterator[None]:
+    """End each write to initech's pool after one to globex's that has not ended yet."""
+    await sql.execute(_UNTIL_GLOBEX_IS_WRITTEN)
+    try:
+        yield
+    finally:
+        await sql.execute("DROP FUNCTION ledger.until_globex_is_written CASCADE")
 
 
 async def _together(books: Books, *commands: Debit) -> list[Any]:
@@ -111,6 +148,27 @@ async def test_the_order_of_a_call_is_kept_when_its_denial_does_not_hold(
 
     # Memory takes the team for acme, who has 399.
     assert [answer.reason for answer in answers] == [None, TOO_FEW]  # type: ignore[union-attr]
+
+
+async def test_new_prices_that_are_read_beside_the_lane_confirm_no_denial_at_the_old_ones(
+    databases: Databases, books: Books, sql: Sql
+) -> None:
+    for customer_id in (GLOBEX, INITECH):
+        await books.sign(customer_id)
+    for customer_id in (ACME, GLOBEX, INITECH):
+        await books.debit(0, customer_id=customer_id)
+    async with open_books(databases, clock=books.clock) as other, _writes_to_initech_wait_for_globex(sql):
+        async with sql.transaction():
+            await sql.lock("pools", but=INITECH)
+            beside = asyncio.create_task(books.debit(0, customer_id=GLOBEX))
+            await sql.until_waiting(1)
+            units = replace(_debit("40-units", 0), amount=Quantity.of(40))
+            both = asyncio.create_task(books.gate.call_all([_debit("b", 0, customer=INITECH), units]))
+            await sql.until(_IS_WAITING_FOR_GLOBEX)
+            await other.copies.apply_rate_card(_A_CHEAPER_CARD)
+        answers = [await beside, *await both]
+
+    assert [answer.reason for answer in answers] == [None, None, None]  # type: ignore[union-attr]
 
 
 async def test_credits_that_a_repeated_request_seems_to_take_again_are_denied_to_nobody(books: Books) -> None:

@@ -115,7 +115,7 @@ class Batches:
 
     def _guess(self, batch: Iterable[LaneRequest], at: datetime) -> tuple[Guess, list[LaneRequest]]:
         """Decide on the cache what it can answer; returns also the requests that it cannot."""
-        guess = Guess(self._cache, at, self._side)
+        guess = Guess(self._cache, at, self._side, self._cache.copies.epoch)
         again: list[LaneRequest] = []
         # The pool of a request may not even be known, so later requests of its call wait for it too.
         calls: set[int] = set()
@@ -175,9 +175,7 @@ class Batches:
         cause = "twin"
         try:
             with self._meter.step("prove"):
-                written = await self._store.write_guess(
-                    changes, responses, events, epoch=self._cache.copies.epoch
-                )
+                written = await self._store.write_guess(changes, responses, events, epoch=guess.epoch)
         except MeshError as error:
             for customer_id, _ in guess.before:
                 self._cache.drop(customer_id)
@@ -224,7 +222,7 @@ class Batches:
         try:
             with self._meter.step("confirm"):
                 holding = await self._store.confirm_denials(
-                    [denial for _, denial, _ in guess.denied], epoch=self._cache.copies.epoch
+                    [denial for _, denial, _ in guess.denied], epoch=guess.epoch
                 )
         except MeshError as error:
             for request, _, _ in guess.denied:

@@ -29,12 +29,14 @@ class Guess:
 
     before, after: accounts as cached and as they would be. decided: what is to be proved. denied: what is to be
     confirmed. closed: pools with a request that must be decided under locks; later requests about them wait for it.
-    elsewhere: customers that are decided beside the lane.
+    elsewhere: customers that are decided beside the lane. epoch: of the Catalog's copies that it rests on; those of the
+    cache may be later ones before it is proved.
     """
 
     cache: CustomerCache
     at: datetime
     elsewhere: Container[CustomerId]
+    epoch: int
     before: dict[PoolKey, Account] = field(default_factory=dict)
     after: dict[PoolKey, Account] = field(default_factory=dict)
     decided: list[tuple[LaneRequest, PoolKey, LaneResponse]] = field(default_factory=list)
