@@ -184,9 +184,8 @@ class Batches:
             return []
         except LockHeld:
             written, cause = None, "locked"
-        except (
-            Exception
-        ):  # one of them is a poison request: each is decided again, and fails or succeeds alone
+        except Exception:
+            # One of them is a poison request: each is decided again, and fails or succeeds alone.
             written = None
         if written is None:
             self._meter.again(cause, len(guess.decided))
@@ -230,9 +229,8 @@ class Batches:
             return []
         except LockHeld:
             cause = "locked"
-        except (
-            Exception
-        ):  # one of them is a poison request: each is decided again, and fails or is denied alone
+        except Exception:
+            # One of them is a poison request: each is decided again, and fails or is denied alone.
             pass
         again = []
         for request, denial, response in guess.denied:
