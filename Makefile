@@ -131,6 +131,9 @@ bench: install ## measure P1 to P28 next to a bare echo (ONLY=P1,P4 ROUNDS=5 SEC
 bench-layers: install ## measure the cost of each layer of an Authorize, starting with a bare echo (ROUNDS=5 SECONDS=2)
 	@$(RUN) -m tests.perf layers $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
 
+bench-lane: install ## measure the CPU time of an Authorize in the gate's lane, and which code spends it (ROUNDS=5 SECONDS=2)
+	@$(RUN) -m tests.perf lane $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
+
 bench-picture: install ## draw the latest results into a PNG (PICTURE=tests/perf/results/bench.png)
 	@$(RUN) -m tests.perf picture $(if $(PICTURE),--into $(PICTURE))
 
@@ -170,4 +173,4 @@ $(STAMP):
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable ./libs --editable . && \
 	touch $@
 
-.PHONY: help demo up install test browser edge rolling restore-drill image-check citus sbom simulate fuzz crash crash-import lease-race chaos go-caller lint types protos-check bench bench-layers bench-picture picture protos stubs format lock clean
+.PHONY: help demo up install test browser edge rolling restore-drill image-check citus sbom simulate fuzz crash crash-import lease-race chaos go-caller lint types protos-check bench bench-layers bench-lane bench-picture picture protos stubs format lock clean

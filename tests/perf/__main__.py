@@ -79,6 +79,23 @@ def layers(
     console.print(table)
 
 
+@app.command()
+def lane(
+    rounds: Annotated[int, typer.Option(min=1, help="rounds")] = DEFAULT.rounds,
+    seconds: Annotated[float, typer.Option(min=0.1, help="CPU seconds of each round")] = DEFAULT.seconds,
+) -> None:
+    """Print the CPU time of an Authorize in the gate's lane, without gRPC, and which code spends it."""
+    from tests.perf.lane_cpu import measure as measure_lane
+
+    async def measured(admin_url: str, folder: Path) -> Table:
+        async with open_databases(admin_url, folder) as databases:
+            return await measure_lane(databases, folder, Scale(rounds=rounds, seconds=seconds))
+
+    with _server() as (admin_url, folder):
+        table = asyncio.run(measured(admin_url, folder))
+    console.print(table)
+
+
 @contextmanager
 def _server() -> Iterator[tuple[str, Path]]:
     """A PostgreSQL to measure on and a folder, both removed when the block ends."""
