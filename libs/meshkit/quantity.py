@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Amounts are integer micros (10⁻⁶) everywhere. No float, no Decimal; every division names its rounding direction."""
 
-from dataclasses import dataclass
 from typing import Self
+
+from meshkit.values import value
 
 MICROS = 1_000_000
 INT64_MAX = 2**63 - 1
@@ -10,7 +11,7 @@ INT64_MAX = 2**63 - 1
 _FRACTION_DIGITS = 6
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Credits:
     """An amount of one credit type, in micro-credits. May be negative (a signed entry)."""
 
@@ -50,7 +51,7 @@ class Credits:
         return self.micros != 0
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Quantity:
     """Units of usage, in micro-units: 1.5 units are 1_500_000."""
 
@@ -90,7 +91,7 @@ class Quantity:
         return self.micros != 0
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Money:
     """An amount of one currency (ISO 4217 code), in millionths of its unit. Different currencies cannot be combined."""
 
@@ -136,7 +137,7 @@ class Money:
         raise ValueError(f"{self.currency_code} and {other.currency_code} do not mix")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ratio:
     """An exact price: a number of micros per a number of micros. Multiply first, divide last.
 

@@ -48,6 +48,7 @@ DOMAIN_MESHKIT = (
     "meshkit.mapping",
     "meshkit.evolve",
     "meshkit.distance",
+    "meshkit.values",
 )
 DATABASE = ("sqlalchemy", "asyncpg", "alembic")
 WIRE_FORMAT = ("grpc", "google", "purser", "grpc_status")

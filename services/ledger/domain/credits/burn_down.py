@@ -2,11 +2,11 @@
 """Burn-down: which grant pays first. A total order, so the same inputs always give the same draws."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from meshkit.evolve import evolve
 from meshkit.quantity import Credits
+from meshkit.values import value
 from services.ledger.domain.credits.grant import Grant, GrantId, ProductId
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -14,7 +14,7 @@ _BEGINNING = datetime.min.replace(tzinfo=UTC)
 _UNSCOPED = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Draw:
     """The amount taken from one grant."""
 
@@ -22,7 +22,7 @@ class Draw:
     amount: Credits
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Allocation:
     """Draws in burn-down order, and the amount that they do not cover."""
 
@@ -52,7 +52,7 @@ def in_burn_down_order(
     return sorted(drawable, key=burn_down_key)
 
 
-@dataclass(frozen=True)  # no slots: evolve
+@value(frozen=True)  # no slots: evolve
 class Ranking:
     """The grants that a product may draw over `[start, end)`, in burn-down order, and their total amounts.
 

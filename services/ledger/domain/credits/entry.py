@@ -2,11 +2,12 @@
 """Entries: the immutable signed lines of a pool's history. Balances are sums of entries."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from enum import Enum
 
 from meshkit.quantity import Credits, Quantity
+from meshkit.values import value
 from services.ledger.domain.credits.grant import GrantId, ProductId
 from services.ledger.domain.usage.meter import MeterKey
 
@@ -35,7 +36,7 @@ BILLED = frozenset({EntryKind.OVERAGE, EntryKind.OVERAGE_CORRECTION})
 UNCOVERED = BILLED | {EntryKind.SHORTFALL}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Usage:
     """What was used, by whom, and under which contract.
 
@@ -61,7 +62,7 @@ class Usage:
         return replace(self, quantity=Quantity(0)) if self.quantity else self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One line. `amount` is signed and changes `grant_id`. One that no credits cover has `shortfall` instead, an
     UNCHARGED neither.

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from meshkit.errors import Aborted
+from meshkit.values import value
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import ScheduleProgress
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId, SlotId
@@ -21,7 +22,7 @@ from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
 PoolKey = tuple[CustomerId, CreditTypeId]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class DuePool:
     """A pool in which something is due, and since when."""
 
@@ -30,7 +31,7 @@ class DuePool:
     credit_type_id: CreditTypeId
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class DueSlot:
     """A slot in which something is due, and since when."""
 
@@ -84,7 +85,7 @@ class AccountSelection:
         return {price.meter_key for price in self.prices if price.meter_key is not None}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Change:
     """An account as it was read, and as it is to be written. schedules: those whose progress has changed."""
 
@@ -133,7 +134,7 @@ def with_new_entries(changes: Iterable[Change]) -> set[PoolKey]:
     return {change.key for change in changes if change.after.entries}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class NewResponse:
     """A response to store beside its effect on a pool. subject: of the caller."""
 
@@ -145,7 +146,7 @@ class NewResponse:
     subject: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class NewEvent:
     """An event to store, with its result. key: a pool that it is charged to; None: nothing was charged.
 
@@ -159,7 +160,7 @@ class NewEvent:
     subject: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class GuessedDenial:
     """A denial of a request that was decided on a cached account. version: the account's."""
 
@@ -168,7 +169,7 @@ class GuessedDenial:
     request_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class StoredResponse:
     """The response stored for the request of that fingerprint. decode: returns it, given its type."""
 

@@ -5,11 +5,12 @@ fingerprint: the hash of the request as it came over the wire; it tells whether 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Protocol, TypeVar
 
 from meshkit.quantity import Credits, Quantity
+from meshkit.values import value
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId
 from services.ledger.domain.gate.decision import (
     Amount,
@@ -29,7 +30,7 @@ from services.ledger.domain.gate.windows import CapWindow
 Response_co = TypeVar("Response_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Authorize:
     """Hold the credits of an amount for `hold_ttl`. properties: those by which the product is priced."""
 
@@ -47,7 +48,7 @@ class Authorize:
         return Authorized
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Capture:
     """Turn a hold into spend; actual None: all that is held."""
 
@@ -61,7 +62,7 @@ class Capture:
         return Captured
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Release:
     """Give a hold back."""
 
@@ -74,7 +75,7 @@ class Release:
         return Released
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ReleaseHold:
     """Give a hold back for an operator. actor: who asks for it, as the caller states."""
 
@@ -86,7 +87,7 @@ class ReleaseHold:
     actor: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ExtendHold:
     """Add to a hold (additional None: nothing), lengthen its life from now (None: not), or both."""
 
@@ -101,7 +102,7 @@ class ExtendHold:
         return Extended
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Debit:
     """Spend an amount at once. properties: those by which the product is priced."""
 
@@ -117,7 +118,7 @@ class Debit:
         return Debited
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class CallLine:
     """One line of a call. properties: those by which the product is priced."""
 
@@ -126,7 +127,7 @@ class CallLine:
     properties: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class AuthorizeLines:
     """Hold the credits of several lines, all or nothing."""
 
@@ -141,7 +142,7 @@ class AuthorizeLines:
         return AuthorizedLines
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class CaptureLines:
     """Turn a hold into spend of these lines. Lines of the hold that are not among them were not used."""
 
@@ -155,7 +156,7 @@ class CaptureLines:
         return CapturedLines
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class DebitLines:
     """Spend several lines at once, all or nothing."""
 
@@ -169,7 +170,7 @@ class DebitLines:
         return DebitedLines
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ExplainLines:
     """Decide lines as AuthorizeLines would now, and carry nothing out."""
 
@@ -178,7 +179,7 @@ class ExplainLines:
     group_values: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ExplainAsk:
     """Decide an ask as Authorize would now, and carry nothing out."""
 
@@ -189,7 +190,7 @@ class ExplainAsk:
     properties: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ExplainHold:
     """Tell what a hold rests on."""
 
@@ -197,7 +198,7 @@ class ExplainHold:
     hold_id: HoldId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class SetSpendCap:
     """Set the cap of one subject or (empty value) of every value of a key that has none.
 
@@ -217,7 +218,7 @@ class SetSpendCap:
     is_shadow: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class RemoveSpendCap:
     """Lift a cap. owner: the only one whose caps are found; None: any."""
 
@@ -228,7 +229,7 @@ class RemoveSpendCap:
     owner: CapOwner | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class SetTimeZone:
     """Set the time zone of a customer's calendar windows."""
 
@@ -238,7 +239,7 @@ class SetTimeZone:
     time_zone: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class SetConcurrencyCap:
     """Set the cap on the open holds of a subject; an empty value of a group key: of every value that has no cap."""
 
@@ -251,7 +252,7 @@ class SetConcurrencyCap:
     is_shadow: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class RemoveConcurrencyCap:
     """Lift a concurrency cap."""
 
@@ -261,7 +262,7 @@ class RemoveConcurrencyCap:
     concurrency_cap_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class SetShadowMode:
     """Switch shadow mode of a customer on or off, for one product or (EVERY_PRODUCT) for all."""
 

@@ -2,11 +2,12 @@
 """Requests to the gate and its responses. The rules that decide are in gate.py."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import Enum
 
 from meshkit.quantity import Credits, Quantity
+from meshkit.values import value
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId
 from services.ledger.domain.credits.seats import POOL, Purse
 from services.ledger.domain.gate.hold import HoldId
@@ -26,7 +27,7 @@ class DenialReason(Enum):
     INSUFFICIENT_CREDITS = "INSUFFICIENT_CREDITS"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Refusal:
     """Why a call is denied. cap: the one that denies it, if one does."""
 
@@ -34,7 +35,7 @@ class Refusal:
     cap: CapUse | InFlightUse | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ShadowDenial:
     """Why a call would have been denied that shadow mode has allowed (shadow.py).
 
@@ -48,7 +49,7 @@ class ShadowDenial:
     missing: Credits = Credits(0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Entitlement:
     """The contract in force that prices a product, and the price. anchor: start of the customer's usage periods.
 
@@ -68,7 +69,7 @@ CREDITS_MAX = Credits(10**15)
 Amount = Quantity | Credits  # units, priced by the rate; or credits as they are
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Ask:
     """What a caller wants to spend, and for whom.
 
@@ -82,7 +83,7 @@ class Ask:
     counted_group_values: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """Whether an ask is affordable.
 
@@ -126,7 +127,7 @@ class Verdict:
         return cap if isinstance(cap, CapUse) else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Authorized:
     """The response to Authorize: the hold, or the reason why there is none; and what is left afterwards.
 
@@ -145,7 +146,7 @@ class Authorized:
     affordable_quantity: Quantity = Quantity(0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class AuthorizeDenied(Authorized):
     """The response to a denied Authorize; it is not stored. reached_cap: the spend cap that denies it, if one does.
 
@@ -156,14 +157,14 @@ class AuthorizeDenied(Authorized):
     full_cap: InFlightUse | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class AuthorizedInShadow(Authorized):
     """The response to an Authorize that only shadow mode has allowed."""
 
     shadow_denial: ShadowDenial
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class LineResult:
     """What one line of a call came to. credits: what is held, captured or debited for it. overage: the part of that
     which no credits cover.
@@ -177,21 +178,21 @@ class LineResult:
     overage: Credits = Credits(0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class AuthorizedLines(Authorized):
     """The response to an allowed AuthorizeLines. lines: in the order of the request."""
 
     lines: tuple[LineResult, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class AuthorizedLinesInShadow(AuthorizedLines):
     """The response to an AuthorizeLines that only shadow mode has allowed."""
 
     shadow_denial: ShadowDenial
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Captured:
     """The response to Capture. overage: the part of `captured` that no credits cover. shortfall: what nobody pays."""
 
@@ -204,14 +205,14 @@ class Captured:
     available: Credits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class CapturedLines(Captured):
     """The response to CaptureLines, and to the Capture of a hold of several lines. lines: all those of the hold."""
 
     lines: tuple[LineResult, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class CapturedBefore(Captured):
     """The response to Capture when a usage event had captured the hold. It is not stored.
 
@@ -222,7 +223,7 @@ class CapturedBefore(Captured):
     lines: tuple[LineResult, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Released:
     """The response to Release."""
 
@@ -231,7 +232,7 @@ class Released:
     available: Credits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Extended:
     """The response to ExtendHold: the hold as it is now; if denied, a reason and the hold unchanged.
 
@@ -247,21 +248,21 @@ class Extended:
     affordable: Credits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ExtendDenied(Extended):
     """The response to a denied ExtendHold; it is not stored. reached_cap: the spend cap that denies it, if one does."""
 
     reached_cap: CapUse | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ExtendedInShadow(Extended):
     """The response to an ExtendHold that only shadow mode has allowed."""
 
     shadow_denial: ShadowDenial
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Debited:
     """The response to Debit. overage: the part of `debited` that no credits cover."""
 
@@ -274,28 +275,28 @@ class Debited:
     affordable_quantity: Quantity = Quantity(0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class DebitDenied(Debited):
     """The response to a denied Debit; it is not stored. reached_cap: the spend cap that denies it, if one does."""
 
     reached_cap: CapUse | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class DebitedInShadow(Debited):
     """The response to a Debit that only shadow mode has allowed."""
 
     shadow_denial: ShadowDenial
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class DebitedLines(Debited):
     """The response to an allowed DebitLines. lines: in the order of the request."""
 
     lines: tuple[LineResult, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class DebitedLinesInShadow(DebitedLines):
     """The response to a DebitLines that only shadow mode has allowed."""
 

@@ -2,13 +2,14 @@
 """A hold: credits reserved for one AI call, and the states of its life."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import NewType
 
 from meshkit.evolve import evolve
 from meshkit.quantity import Credits, Quantity
+from meshkit.values import value
 from services.ledger.domain.credits.burn_down import Draw
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId
 from services.ledger.domain.errors import HoldAlreadyResolved, HoldExpired, HoldHasLines
@@ -32,7 +33,7 @@ class HoldState(Enum):
     EXPIRED = "EXPIRED"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class HeldLine:
     """One of several lines of a hold: units of one product, and what is reserved for them. Fields: as in Hold."""
 
@@ -59,7 +60,7 @@ class HeldLine:
         return self.quantity
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: evolve
+@value(frozen=True, kw_only=True)  # no slots: evolve
 class Hold:
     """Credits reserved until `expire_time`; from then on they do not count, without any job.
 
@@ -116,7 +117,7 @@ class Hold:
 HeldPart = Hold | HeldLine
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class HoldPlace:
     """The pool that a hold is in, and the products of its lines."""
 
@@ -164,7 +165,7 @@ def require_addable(hold: Hold) -> None:
         raise HoldHasLines(hold_id=hold.hold_id, lines=names_of(hold))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Split:
     """A hold's draws, divided into captured and released ones."""
 

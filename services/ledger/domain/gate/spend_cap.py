@@ -2,7 +2,6 @@
 """Spend caps: the most that one group value, such as one user_id, may spend per window. Checked before the call."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
@@ -10,6 +9,7 @@ from typing import Protocol
 from meshkit.evolve import evolve
 from meshkit.period import Period
 from meshkit.quantity import Credits
+from meshkit.values import value
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
 from services.ledger.domain.gate import windows as stepped_windows
 from services.ledger.domain.gate.windows import (
@@ -34,7 +34,7 @@ class CapOwner(Enum):
     CUSTOMER = "CUSTOMER"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class SpendCap:
     """`limit` per window for one value of `group_key`, or for a subject of the Ledger's own (subjects.py).
 
@@ -54,14 +54,14 @@ class SpendCap:
     is_shadow: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SpendCapRemoval:
     """The response to RemoveSpendCap."""
 
     spend_cap_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CustomerTimeZone:
     """The response to SetTimeZone."""
 
@@ -69,7 +69,7 @@ class CustomerTimeZone:
     time_zone: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CustomerSpendCap:
     """A cap, and the customer it belongs to."""
 
@@ -77,7 +77,7 @@ class CustomerSpendCap:
     cap: SpendCap
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class WindowSpend:
     """What was spent in the latest window in which something was spent, and ahead of it: in the window that follows.
 
@@ -89,7 +89,7 @@ class WindowSpend:
     ahead: Credits = Credits(0)
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: evolve
+@value(frozen=True, kw_only=True)  # no slots: evolve
 class Spend:
     """What one group value holds now, and what it has spent in the latest window of each kind in which it spent.
 
@@ -227,7 +227,7 @@ def used_in(
     return stepped_windows.spent_in(counted, tally, at), stepped_windows.counts_at(counted, tally, at)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CapUse:
     """A cap that applies to a call, and the value that it limits. used: what is spent in the window, and held."""
 

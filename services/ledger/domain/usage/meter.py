@@ -7,17 +7,17 @@ Source: services/ledger/README.md, "Rating".
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from meshkit.evolve import evolve
 from meshkit.quantity import Credits, Quantity
+from meshkit.values import value
 from services.ledger.domain.credits.grant import ProductId
 from services.ledger.domain.rating.price import Pricing, cost_at
 from services.ledger.domain.totals import countable
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class MeterKey:
     """root_rate_id: the rate itself, or the one that it corrects: corrections keep the meter."""
 
@@ -25,7 +25,7 @@ class MeterKey:
     period_start: datetime
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: evolve
+@value(frozen=True, kw_only=True)  # no slots: evolve
 class Meter:
     """position: the measured quantity so far. cost: the sum of the meter's entries. largest: the largest one reported.
 
@@ -47,7 +47,7 @@ class Meter:
         return cost + self.unrated if self.unrated else cost
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class MeteredPrice:
     """The meter that usage counts on, and the rate that costs it if the meter is new.
 
