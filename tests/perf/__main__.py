@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,7 @@ from deploy.local import postgres
 from deploy.local.fault import Fault
 from tests.perf import results
 from tests.perf.bench import Scale
-from tests.perf.database import open_databases
+from tests.perf.database import Databases, open_databases
 from tests.perf.goals import PROMISES, Figure, NotMeasured
 from tests.perf.load import SOURCE_ROOT
 from tests.perf.run import run as measure
@@ -70,13 +70,7 @@ def layers(
     """Print the cost of each layer of an Authorize, from a bare echo to the whole Ledger."""
     from tests.perf.layers import measure as measure_layers
 
-    async def measured(admin_url: str, folder: Path) -> Table:
-        async with open_databases(admin_url, folder) as databases:
-            return await measure_layers(databases, folder, Scale(rounds=rounds, seconds=seconds))
-
-    with _server() as (admin_url, folder):
-        table = asyncio.run(measured(admin_url, folder))
-    console.print(table)
+    _print(measure_layers, Scale(rounds=rounds, seconds=seconds))
 
 
 @app.command()
@@ -87,9 +81,15 @@ def lane(
     """Print the CPU time of an Authorize in the gate's lane, without gRPC, and which code spends it."""
     from tests.perf.lane_cpu import measure as measure_lane
 
+    _print(measure_lane, Scale(rounds=rounds, seconds=seconds))
+
+
+def _print(measure: Callable[[Databases, Path, Scale], Awaitable[Table]], scale: Scale) -> None:
+    """Print what is measured on databases of its own."""
+
     async def measured(admin_url: str, folder: Path) -> Table:
         async with open_databases(admin_url, folder) as databases:
-            return await measure_lane(databases, folder, Scale(rounds=rounds, seconds=seconds))
+            return await measure(databases, folder, scale)
 
     with _server() as (admin_url, folder):
         table = asyncio.run(measured(admin_url, folder))

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from purser.ledger.v1.ledger_admin_pb2 import VerifyLedgerRequest
-from tests.perf import results
+from tests.perf import lane_cpu, results
 from tests.perf.bench import Bench, Scale
 from tests.perf.database import databases_of
 from tests.perf.goals import PROMISES, Figure, Goal, NotMeasured, Promise, Spread
@@ -46,6 +46,23 @@ async def _measured(
 
     await run(databases, folder, wanted, scale, begin=lambda names: None, heard=heard)
     return measured
+
+
+async def test_the_cpu_time_of_an_authorize_is_told_by_file(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    databases = await databases_of(
+        postgres_server.admin_url,
+        postgres_server.template,
+        postgres_server.template_urls,
+        copy_prefix=postgres_server.copy_prefix,
+    )
+
+    table = await lane_cpu.measure(databases, tmp_path, TINY)
+
+    files, microseconds = (list(column.cells) for column in table.columns)
+    assert "services/ledger/operations/gate/batch.py" in files
+    assert all(float(str(one)) > 0 for one in microseconds)
 
 
 async def test_the_callers_responses_equal_what_is_stored(
