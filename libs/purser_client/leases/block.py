@@ -26,6 +26,7 @@ class LeasedBlock:
 
     __slots__ = (
         "_amount",
+        "_asked",
         "_cost",
         "_hold",
         "_is_entered",
@@ -50,6 +51,7 @@ class LeasedBlock:
         self._amount = amount
         self._who = who
         self._single: Callable[[], HoldBlock] | HoldBlock = single
+        self._asked = 0  # what all that was asked for costs; a gate that fails open may have reserved less
         self._reserved = 0
         self._cost: int | None = None  # of what was used
         self._hold: Hold | None = None
@@ -64,7 +66,7 @@ class LeasedBlock:
         cost = cost_of(self._lease, self._amount)
         if not self._spender.reserve(self._lease, cost):
             return None
-        self._reserved = cost
+        self._asked = self._reserved = cost
         hold = self._hold = Hold(
             customer=self._lease.customer, requested=self._amount, ledger_hold=None, leased=self
         )
@@ -142,18 +144,20 @@ class LeasedBlock:
         if additional is None:
             return None
         cost = cost_of(self._lease, additional)
-        denial = await self._spender.extend(self._lease, cost, deadline)
-        if denial is None:
-            self._reserved += cost
-            if type(additional) is type(self._amount):
-                self._amount = self._amount + additional  # type: ignore[operator]
-            else:
-                self._is_mixed = True
-        return denial
+        answer = await self._spender.extend(self._lease, cost, deadline)
+        if isinstance(answer, Denial):
+            return answer
+        self._asked += cost
+        self._reserved += answer
+        if type(additional) is type(self._amount):
+            self._amount = self._amount + additional  # type: ignore[operator]
+        else:
+            self._is_mixed = True
+        return None
 
     def _whole(self) -> Amount:
         """Return what a capture without an amount captures: everything that was asked for."""
-        return Credits(self._reserved) if self._is_mixed else self._amount
+        return Credits(self._asked) if self._is_mixed else self._amount
 
     def _single_block(self) -> HoldBlock:
         if not isinstance(self._single, HoldBlock):

@@ -59,17 +59,18 @@ class Spender:
             self._keeper.wake(lease)
         return use
 
-    async def extend(self, lease: Lease, cost: int, deadline: timedelta) -> Denial | None:
-        """Reserve more for an open block: from the lease, or else from the Ledger.
+    async def extend(self, lease: Lease, cost: int, deadline: timedelta) -> Denial | int:
+        """Reserve more for an open block: from the lease, or else from the Ledger. Returns how much was reserved.
 
-        Raises GateUnreachable unless the gate fails open, LedgerFault.
+        That is `cost`, or 0 if the Ledger does not answer and the gate fails open: what is used is recorded in full,
+        whether or not this part was reserved. Raises GateUnreachable unless the gate fails open, LedgerFault.
         """
         while not lease.hold_more(cost, self._book.now()):  # another call may take what a renewal has added
             try:
                 answer = await self._keeper.add(lease, cost, deadline)
             except GateUnreachable:
                 if self._fails_open:
-                    return None  # what is used is recorded in full, whether or not this part was reserved
+                    return 0
                 raise
             if answer is None:
                 raise LedgerFault(
@@ -78,8 +79,8 @@ class Spender:
                     reason="HOLD_EXPIRED",
                 )
             if answer.decision == pb.DECISION_DENIED:
-                return None if lease.hold_more(cost, self._book.now()) else _denial(answer)
-        return None
+                return cost if lease.hold_more(cost, self._book.now()) else _denial(answer)
+        return cost
 
     def _after(self, lease: Lease, use: Use) -> None:
         self._unreported.write(lease, use)

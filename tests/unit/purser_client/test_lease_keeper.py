@@ -2,11 +2,9 @@
 """How the leases of a gate end when the gate does."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 from grpc import StatusCode
 
 from meshkit.clock import ManualClock
@@ -18,38 +16,11 @@ from purser_client.leases.keeper import REPORTS_AT_ONCE, LeaseKeeper
 from purser_client.leases.policy import LeasePolicy
 from purser_client.leases.unreported import Unreported
 from purser_client.ledger_client import LedgerClient
-from tests.unit.purser_client.memory_ledger import CREDIT, MemoryLedger, status
+from tests.unit.purser_client.leasing_ledger import EXPIRE_TIME, LeasingLedger
+from tests.unit.purser_client.memory_ledger import CREDIT
 
 NOW = 1_000.0
-EXPIRE_TIME = datetime(2025, 6, 1, tzinfo=UTC)
 CUSTOMERS = [f"cus_{number}" for number in range(3 * REPORTS_AT_ONCE)]
-
-
-class LeasingLedger(MemoryLedger):
-    """Grants every lease; `fault`: what the end of a lease fails with."""
-
-    def __init__(self, fault: StatusCode) -> None:
-        super().__init__()
-        self.fault = fault
-
-    async def Lease(self, request: pb.LeaseRequest, **_: float) -> pb.LeaseResponse:
-        return await self._do(
-            request,
-            lambda request: pb.LeaseResponse(
-                decision=pb.DECISION_ALLOWED,
-                lease_id=f"lse_{request.customer}",
-                leased_micros=request.credits_micros,
-                expire_time=Timestamp(seconds=int(EXPIRE_TIME.timestamp())),
-                ttl=Duration(seconds=30),
-                credit_type_id="ct_ai",
-                prices=[pb.LeasePrice(price_micros=1, per_micros=1)],
-            ),
-        )
-
-    async def EndLease(self, request: pb.EndLeaseRequest, **_: float) -> pb.EndLeaseResponse:
-        self.asked.append(request)
-        await asyncio.sleep(0)
-        raise status(self.fault)
 
 
 async def spend_from_leases(ledger: LeasingLedger) -> LeaseKeeper:
