@@ -65,7 +65,8 @@ CLI_CHANNELS = (
 )
 CLIENT_GATE = PurePosixPath("libs/purser_client/gate.py")
 CLIENT_OPENED = PurePosixPath("libs/purser_client/opened.py")
-CLIENT_MESHKIT = ("meshkit.clock", "meshkit.errors", "meshkit.ids", "meshkit.quantity")
+CLIENT_MESHKIT = ("meshkit.clock", "meshkit.errors", "meshkit.ids", "meshkit.quantity", "meshkit.values")
+CLIENT_MESHKIT_FILES = {PurePosixPath("libs", *one.split(".")).with_suffix(".py") for one in CLIENT_MESHKIT}
 FRONT_LIBRARIES = (
     *(
         "babel",
@@ -213,7 +214,7 @@ def meshkit_is_plumbing(source: Source) -> Iterator[str]:
 
 
 def the_client_has_few_dependencies(source: Source) -> Iterator[str]:
-    if source.path.parts[:2] != ("libs", "purser_client"):
+    if source.path.parts[:2] != ("libs", "purser_client") and source.path not in CLIENT_MESHKIT_FILES:
         return
     light = ("grpc", "google.protobuf", "google.rpc", "purser.ledger", "purser_client", *CLIENT_MESHKIT)
     for module, line in source.imports():
@@ -386,7 +387,7 @@ RULES = (
         "def find(customer_id: str) -> None: ...",
     ),
     Rule(
-        "the client library imports gRPC, the ledger's stubs and light plumbing only",
+        "the client library and its part of meshkit import gRPC, the ledger's stubs and light plumbing only",
         the_client_has_few_dependencies,
         "libs/purser_client/ledger_client.py",
         "from meshkit.rpc.server import start_server",

@@ -2,10 +2,12 @@
 """Rules for every file, whatever it contains. After each rule follows a text that breaks it."""
 
 import re
+import tomllib
 from pathlib import PurePosixPath
 
 import pytest
 
+from tests.architecture.rules import CLIENT_MESHKIT_FILES
 from tests.architecture.source import ROOT, files
 
 TOP_LEVEL = {
@@ -100,3 +102,15 @@ def test_the_lock_holds_names_versions_and_hashes_only() -> None:
 def test_a_path_in_the_lock_is_caught() -> None:
     assert not LOCK_LINE.fullmatch("purser @ file:///home/me/purser")
     assert not LOCK_LINE.fullmatch("-e .")
+
+
+def test_each_file_of_meshkit_is_in_one_distribution_the_clients_in_its_own() -> None:
+    client = tomllib.loads(_text(PurePosixPath("libs/pyproject.toml")))["tool"]["hatch"]["build"]["targets"]
+    mesh = tomllib.loads(_text(PurePosixPath("pyproject.toml")))["tool"]["hatch"]["build"]["targets"]
+    of_client = {f"libs/{name}" for name in client["wheel"]["only-include"] if name.startswith("meshkit/")}
+
+    assert of_client == set(mesh["wheel"]["exclude"])
+    assert of_client == {str(path) for path in CLIENT_MESHKIT_FILES} | {
+        "libs/meshkit/__init__.py",
+        "libs/meshkit/py.typed",
+    }
