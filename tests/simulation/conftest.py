@@ -35,3 +35,10 @@ def plan(request: pytest.FixtureRequest) -> Plan:
     if reporter is not None:
         reporter.write_line(f"simulation: SEED={plan.seed} STEPS={plan.steps}")
     return plan
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --timeout=0, which `make simulate` sets, a test has no timeout; its marker would have precedence."""
+    if config.getoption("timeout") == 0:
+        for item in items:
+            item.own_markers = [mark for mark in item.own_markers if mark.name != "timeout"]
